@@ -1,0 +1,65 @@
+"""Every error a user can meet: one paragraph that says what, where, why and what to do.
+
+The command line prints `str(error)` and exits with `error.exit_code`; a traceback appears
+only with `--debug`.
+"""
+
+
+class CosimError(Exception):
+    """Base of all errors meant for the user's eyes."""
+
+    exit_code = 1
+
+
+class ConfigurationError(CosimError):
+    """A run file, a command-line option or a path that cannot be used."""
+
+    exit_code = 2
+
+
+class NetlistError(CosimError):
+    """A circuit that cannot be built or written as a netlist."""
+
+    exit_code = 3
+
+
+class ModelError(CosimError):
+    """A score model file that is missing, malformed or of the wrong shape."""
+
+    exit_code = 4
+
+
+class TraceError(CosimError):
+    """A trace file that cannot be written, opened or trusted."""
+
+    exit_code = 5
+
+
+class EngineError(CosimError):
+    """A simulation that did not finish; `last_time_second` is the last accepted time."""
+
+    exit_code = 6
+
+    def __init__(self, message: str, *, last_time_second: float | None = None) -> None:
+        super().__init__(message)
+        self.last_time_second = last_time_second
+
+
+class LibraryNotFoundError(EngineError):
+    """No usable libngspice on this machine."""
+
+
+class ConvergenceError(EngineError):
+    """ngspice found no operating point, or its time step became too small."""
+
+
+class WorkerCrashError(EngineError):
+    """The ngspice process died."""
+
+
+class WorkerTimeoutError(EngineError):
+    """The ngspice process accepted no point for longer than the limit."""
+
+
+class BlockError(EngineError):
+    """A lockstep block (a score model, say) raised, or returned NaN or a wrong shape."""
