@@ -1,0 +1,58 @@
+"""Inverting op-amp integrator with precharge (initial condition), hold and run.
+
+    run:        d v_out / dt = - i_summing / C
+    precharge:  v_out = 2 analog_ground - v_initial   (unity-gain inverter around C)
+
+Between precharge and run both switches are open and the capacitor holds; the published bench
+does the same with its switches S1, S3 (precharge) and S2, S4 (run).
+Source: Sedra and Smith, Microelectronic Circuits, section 2.5; Soroka, Analog Methods in
+Computation and Simulation (initial-condition mode of the electronic integrator).
+"""
+
+from dataclasses import dataclass
+
+from PySpice.Spice.Netlist import SubCircuit
+
+SWITCH_MODEL = "analog_switch"
+
+
+@dataclass(frozen=True)
+class IntegratorSpec:
+    """Component values; a switch's on-resistance in series with the summing resistors is a gain
+    error of on_resistance / (parallel connection of them), so it is kept small."""
+
+    c_int_farad: float = 20e-12
+    initial_resistance_ohm: float = 100e3
+    switch_on_ohm: float = 10.0
+    switch_off_ohm: float = 1e12
+
+
+class Integrator(SubCircuit):
+    """Nodes: summing, initial, out, run, precharge, analog_ground, vdd, vss.
+
+    `run` and `precharge` close their switches above half the supply.
+    """
+
+    NODES = ("summing", "initial", "out", "run", "precharge", "analog_ground", "vdd", "vss")
+
+    def __init__(
+        self, name: str, spec: IntegratorSpec, op_amp: SubCircuit, supply_volt: float
+    ) -> None:
+        super().__init__(name, *self.NODES)
+        self.subcircuit(op_amp)
+        self.model(
+            SWITCH_MODEL,
+            "SW",
+            ron=spec.switch_on_ohm,
+            roff=spec.switch_off_ohm,
+            vt=supply_volt / 2,
+            vh=supply_volt / 10,
+        )
+        self.S("run", "summing", "virtual_ground", "run", "vss", model=SWITCH_MODEL)
+        self.S(
+            "precharge", "initial_summing", "virtual_ground", "precharge", "vss", model=SWITCH_MODEL
+        )
+        self.R("initial", "initial", "initial_summing", spec.initial_resistance_ohm)
+        self.R("feedback", "out", "initial_summing", spec.initial_resistance_ohm)
+        self.C("int", "virtual_ground", "out", spec.c_int_farad)
+        self.X("op_amp", op_amp.name, "analog_ground", "virtual_ground", "out", "vdd", "vss")

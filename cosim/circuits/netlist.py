@@ -1,0 +1,98 @@
+"""A netlist as a designer reads it: header, hierarchical subcircuits, analysis, deterministic.
+
+The text runs with plain `ngspice -b` when it holds no external source (see `lockstep_port`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySpice.Spice.Netlist import Circuit
+
+from cosim.errors import NetlistError
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A recorded vector.
+
+    Attributes:
+        name: block and node, as in the trace: `integrator_0.out`.
+        vector: its name in ngspice: `x_0`, `vdd#branch`.
+        unit: V or A.
+        description: what a designer sees in it.
+    """
+
+    name: str
+    vector: str
+    unit: str
+    description: str
+
+    @property
+    def save(self) -> str:
+        """The expression for `.save`."""
+        if self.vector.endswith("#branch"):
+            return f"i({self.vector.removesuffix('#branch')})"
+        return f"v({self.vector})"
+
+
+@dataclass(frozen=True)
+class Tolerances:
+    """ngspice's error control (manual, section 11.1.2), tighter than its defaults."""
+
+    reltol: float = 1e-5
+    vntol_volt: float = 1e-8
+    abstol_ampere: float = 1e-13
+
+    @property
+    def line(self) -> str:
+        """The `.options` line."""
+        return (
+            f".options reltol={self.reltol!r} vntol={self.vntol_volt!r} "
+            f"abstol={self.abstol_ampere!r}"
+        )
+
+
+@dataclass(frozen=True)
+class Transient:
+    """The `.tran` analysis; `step_second` is the largest step ngspice may take."""
+
+    stop_second: float
+    step_second: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.step_second < self.stop_second:
+            raise NetlistError(
+                f"A transient of {self.stop_second!r} s cannot take steps of "
+                f"{self.step_second!r} s. Choose a step between 0 and the stop time."
+            )
+
+    @property
+    def line(self) -> str:
+        """The `.tran` line."""
+        return f".tran {self.step_second!r} {self.stop_second!r} 0 {self.step_second!r}"
+
+
+@dataclass(frozen=True)
+class Netlist:
+    """A circuit with what is to be analysed and recorded."""
+
+    circuit: Circuit
+    header: Sequence[str]
+    transient: Transient
+    signals: Sequence[Signal]
+    tolerances: Tolerances = Tolerances()
+
+    def __str__(self) -> str:
+        title, _, body = str(self.circuit).partition("\n")
+        return "\n".join(
+            [
+                title,
+                *(f"* {line}" for line in self.header),
+                body.rstrip("\n"),
+                self.tolerances.line,
+                ".save " + " ".join(signal.save for signal in self.signals),
+                self.transient.line,
+                ".end",
+                "",
+            ]
+        )

@@ -1,0 +1,235 @@
+"""Solver: the closed loop whose node voltages are the sample as it is generated.
+
+In bench time tau = 1 - t the probability-flow equation of a variance-preserving SDE is
+
+    dx/dtau = beta(t)/2 (x + score(x, t)),      score = output_gain * raw
+
+For each state: two multipliers form -beta/2 x and -beta/2 raw, a summing input stage weighs them
+1 : output_gain, and an inverting integrator with R C = solve time closes the loop. Node x_i is
+analog_ground + volt_per_unit * x_i; beta/2 is a node of 1 V for 1.
+Source: fact sheet, sections 2, 4 (bench controller) and 8.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from PySpice.Spice.Netlist import Circuit, SubCircuit
+
+from cosim.circuits.integrator import Integrator, IntegratorSpec
+from cosim.circuits.multiplier import IdealMultiplier
+from cosim.circuits.netlist import Netlist, Signal, Tolerances, Transient
+from cosim.circuits.process import Process
+from cosim.circuits.score_network import IdealScoreNetwork
+from cosim.circuits.summing import SummingInput, input_resistance
+from cosim.circuits.waveform import piecewise_linear
+from cosim.scaling import Scaling
+from cosim.score.mapping import MappedNetwork
+
+SWITCH_EDGE_SECOND = 2e-9
+HOLD_SECOND = 10e-9
+
+
+class ScoreSource(Protocol):
+    """What drives the nodes score_i (raw score) from the nodes x_i."""
+
+    def add_to(self, circuit: Circuit) -> None:
+        """Add its elements to the circuit."""
+
+
+@dataclass(frozen=True)
+class AnalogScore:
+    """The whole score network in the netlist."""
+
+    network: MappedNetwork
+    scaling: Scaling
+
+    def add_to(self, circuit: Circuit) -> None:
+        """Add the network."""
+        block = IdealScoreNetwork("score_network", self.network, self.scaling)
+        circuit.subcircuit(block)
+        states, outputs = self.network.layers[0].inputs, self.network.layers[-1].outputs
+        circuit.X(
+            "score_network",
+            block.name,
+            *(state_node(index) for index in range(states)),
+            *(score_node(index) for index in range(outputs)),
+            "analog_ground",
+        )
+
+
+@dataclass(frozen=True)
+class PlaybackScore:
+    """Recorded score voltages played back: time [n] in s, volts [n, states] against ground."""
+
+    time_second: np.ndarray
+    volts: np.ndarray
+
+    def add_to(self, circuit: Circuit) -> None:
+        """Add one PWL source for each score node."""
+        for index in range(self.volts.shape[1]):
+            piecewise_linear(
+                circuit, score_node(index), circuit.gnd, self.time_second, self.volts[:, index]
+            )
+
+
+def state_node(index: int) -> str:
+    """Integrator output: the state x_index."""
+    return f"x_{index}"
+
+
+def score_node(index: int) -> str:
+    """Raw score, before the output gain."""
+    return f"score_{index}"
+
+
+def initial_source(index: int) -> str:
+    """Name of the DC source of an initial condition."""
+    return f"Vinitial_{index}"
+
+
+@dataclass(frozen=True)
+class Solver:
+    """Generates the netlist of one solve.
+
+    Attributes:
+        states: dimension of the sample.
+        beta_start, beta_end: sampling beta at tau = 0 (t = 1) and at tau = 1 (t = 0).
+        output_gain: gain of the score network's output.
+        op_amp: the integrators' op-amp, at any fidelity.
+        process: supplies the transistor models; None when no block needs them.
+    """
+
+    states: int
+    scaling: Scaling
+    beta_start: float
+    beta_end: float
+    output_gain: float
+    op_amp: SubCircuit
+    process: Process | None
+    integrator: IntegratorSpec = IntegratorSpec()
+    tolerances: Tolerances = Tolerances()
+
+    @property
+    def ports(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Nodes that a score block reads and drives."""
+        indices = range(self.states)
+        return tuple(map(state_node, indices)), tuple(map(score_node, indices))
+
+    def initial_volts(self, state: np.ndarray) -> dict[str, float]:
+        """DC value of each initial-condition source for a state at tau = 0 [states]."""
+        # The precharge loop inverts around the analog ground.
+        return {
+            initial_source(index).lower(): float(self.scaling.node_volt(-float(state[index])))
+            for index in range(self.states)
+        }
+
+    @property
+    def signals(self) -> tuple[Signal, ...]:
+        """What a run records."""
+        recorded = [
+            Signal("supply.vdd", "vdd#branch", "A", "current into the positive supply source"),
+            Signal("beta.half_beta", "half_beta", "V", "beta(t)/2, 1 V for 1, above ground"),
+        ]
+        for index in range(self.states):
+            recorded += [
+                Signal(f"integrator_{index}.out", state_node(index), "V", f"state x{index + 1}"),
+                Signal(f"score.{index}", score_node(index), "V", f"raw score {index + 1}"),
+                Signal(
+                    f"integrator_{index}.virtual_ground",
+                    f"xintegrator_{index}.virtual_ground",
+                    "V",
+                    "op-amp inverting input",
+                ),
+                Signal(f"multiplier_state_{index}.out", f"drift_state_{index}", "V", "-beta/2 x"),
+                Signal(f"multiplier_score_{index}.out", f"drift_score_{index}", "V", "-beta/2 raw"),
+            ]
+        return tuple(recorded)
+
+    def netlist(self, state: np.ndarray, score: ScoreSource, step_second: float) -> Netlist:
+        """The closed loop from `state` [states] at tau = 0 to tau = 1."""
+        scaling = self.scaling
+        circuit = Circuit("solver")
+        if self.process is not None:
+            self.process.apply(circuit)
+        circuit.V("dd", "vdd", circuit.gnd, scaling.supply_volt)
+        circuit.V("analog_ground", "analog_ground", circuit.gnd, scaling.analog_ground_volt)
+        self._add_time_sources(circuit)
+
+        multiplier = IdealMultiplier("multiplier", gain=-1.0)
+        resistance = input_resistance(scaling.solve_second, self.integrator.c_int_farad, 1.0)
+        summing = SummingInput("summing_input", [resistance, resistance / self.output_gain])
+        integrator = Integrator("integrator", self.integrator, self.op_amp, scaling.supply_volt)
+        for block in (multiplier, summing, integrator):
+            circuit.subcircuit(block)
+        volts = self.initial_volts(state)
+        for index in range(self.states):
+            initial = initial_source(index)
+            circuit.V(initial[1:], f"initial_{index}", circuit.gnd, volts[initial.lower()])
+            for kind, node in (("state", state_node(index)), ("score", score_node(index))):
+                circuit.X(
+                    f"multiplier_{kind}_{index}",
+                    multiplier.name,
+                    "half_beta",
+                    node,
+                    f"drift_{kind}_{index}",
+                    "analog_ground",
+                )
+            circuit.X(
+                f"summing_{index}",
+                summing.name,
+                f"drift_state_{index}",
+                f"drift_score_{index}",
+                f"summing_{index}",
+            )
+            circuit.X(
+                f"integrator_{index}",
+                integrator.name,
+                f"summing_{index}",
+                f"initial_{index}",
+                state_node(index),
+                "run",
+                "precharge",
+                "analog_ground",
+                "vdd",
+                circuit.gnd,
+            )
+        score.add_to(circuit)
+        return Netlist(
+            circuit,
+            self._header(resistance),
+            Transient(scaling.stop_second, step_second),
+            self.signals,
+            self.tolerances,
+        )
+
+    def _add_time_sources(self, circuit: Circuit) -> None:
+        scaling = self.scaling
+        begin, end, high = scaling.precharge_second, scaling.stop_second, scaling.supply_volt
+        edge = SWITCH_EDGE_SECOND / 2
+        release = begin - HOLD_SECOND
+        for node, time, volt in (
+            ("precharge", [0.0, release - edge, release + edge], [high, high, 0.0]),
+            ("run", [0.0, begin - edge, begin + edge], [0.0, 0.0, high]),
+        ):
+            piecewise_linear(circuit, node, circuit.gnd, np.array(time), np.array(volt))
+        piecewise_linear(
+            circuit,
+            "half_beta",
+            "analog_ground",
+            np.array([0.0, begin, end]),
+            np.array([self.beta_start, self.beta_start, self.beta_end]) / 2,
+        )
+
+    def _header(self, resistance_ohm: float) -> list[str]:
+        scaling = self.scaling
+        return [
+            f"{self.states} states; {scaling.volt_per_unit} V for 1 unit around "
+            f"{scaling.analog_ground_volt} V",
+            f"precharge {scaling.precharge_second} s, then tau = 0 to 1 in "
+            f"{scaling.solve_second} s",
+            f"sampling beta {self.beta_start} at tau = 0 to {self.beta_end} at tau = 1; "
+            f"output gain {self.output_gain}",
+            f"integrator C = {self.integrator.c_int_farad} F, R_state = {resistance_ohm:.6g} ohm, "
+            f"R_score = {resistance_ohm / self.output_gain:.6g} ohm",
+        ]

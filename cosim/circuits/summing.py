@@ -1,0 +1,25 @@
+"""Summing input stage: weighted resistors into one summing node.
+
+Into a virtual ground the current is i = sum_k (v_k - analog_ground) / R_k, so with an integrating
+capacitor C the gain of input k is 1 / (R_k C).
+Source: Sedra and Smith, Microelectronic Circuits, section 2.2.4 (weighted summer).
+"""
+
+from collections.abc import Sequence
+
+from PySpice.Spice.Netlist import SubCircuit
+
+
+def input_resistance(integration_second: float, c_int_farad: float, gain: float) -> float:
+    """Resistance in ohm for which an input integrates with `gain` in `integration_second`."""
+    return integration_second / (c_int_farad * gain)
+
+
+class SummingInput(SubCircuit):
+    """Nodes: input_0 ... input_{n-1}, summing."""
+
+    def __init__(self, name: str, resistance_ohm: Sequence[float]) -> None:
+        inputs = [f"input_{index}" for index in range(len(resistance_ohm))]
+        super().__init__(name, *inputs, "summing")
+        for index, resistance in enumerate(resistance_ohm):
+            self.R(f"input_{index}", f"input_{index}", "summing", f"{resistance:.12g}")
