@@ -1,0 +1,284 @@
+"""ngspice through PySpice: one shared library, loaded once for the process.
+
+ngspice keeps global state and may end its process, so a session lives in a worker process
+(`cosim.engine.worker`). PySpice's class supplies the library's interface; this one replaces what
+PySpice 1.5 does too slowly (a dictionary of Python objects for every accepted point) or too
+strictly (any line on stderr fails the command).
+"""
+
+import logging
+import math
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from PySpice.Spice.NgSpice.Shared import NgSpiceCircuitError, NgSpiceShared, ffi
+
+from cosim.engine.library import NgspiceLibrary, find_library
+from cosim.errors import ConvergenceError, EngineError, NetlistError
+
+LAST_LINES = 30
+
+_TIME_STEP = re.compile(
+    r"Timestep too small.*?time\s*=\s*(?P<time>[\d.eE+-]+).*?timestep\s*=\s*(?P<step>[\d.eE+-]+)"
+    r"(?:.*?trouble with\s+(?P<where>.*))?",
+    re.IGNORECASE,
+)
+_NO_SOLUTION = re.compile(
+    r"singular matrix|no convergence|failed to converge|iteration limit|"
+    r"source stepping failed|gmin stepping failed|operating point.*failed",
+    re.IGNORECASE,
+)
+_FAILURE = re.compile(r"^\s*(fatal\s+)?error\b|simulation\(s\) aborted|^\s*run simulation", re.I)
+
+
+class Observer(Protocol):
+    """What a transient analysis reports to, point by point."""
+
+    def begin(self, names: Sequence[str]) -> None:
+        """A run starts; the vectors it will report, lower case."""
+
+    def source_value(self, name: str) -> Callable[[float], float]:
+        """The function of time that gives the value of external source `name`."""
+
+    def accept(self, time_second: float, values: np.ndarray) -> None:
+        """A point was accepted; `values` [vectors without time] is reused for the next."""
+
+
+class NgspiceSession(NgSpiceShared):
+    """The process's only ngspice.
+
+    Use `NgspiceSession.start()`; a second call returns the same session.
+    """
+
+    _current: ClassVar["NgspiceSession | None"] = None
+
+    @classmethod
+    def start(cls, library: NgspiceLibrary | None = None) -> "NgspiceSession":
+        """Load libngspice.
+
+        Args:
+            library: the one to load; by default the one `find_library` finds.
+
+        Raises:
+            LibraryNotFoundError: there is none.
+        """
+        if cls._current is None:
+            library = library or find_library()
+            library.prepare_process()
+            logging.getLogger("PySpice").setLevel(logging.CRITICAL)
+            cls.LIBRARY_PATH = str(library.library_path)
+            cls._current = cls(send_data=True)
+            # Since version 44 ngspice reads /proc/meminfo at every accepted point, which costs
+            # three times as much as a small circuit's step.
+            cls._current.command("set no_mem_check")
+            cls._current.command("set num_threads=1")
+        return cls._current
+
+    def __init__(self, send_data: bool) -> None:
+        self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
+        self._observer: Observer | None = None
+        self._failure: BaseException | None = None
+        self._sources: dict[int, Callable[[float], float]] = {}
+        self._pointers: list[Any] = []
+        self._values = np.empty(0)
+        self.accepted_points = 0
+        self.newton_calls = 0
+        self.last_time_second = 0.0
+        self._loaded_netlist: str | None = None
+        super().__init__(send_data=send_data)
+
+    # -- commands ---------------------------------------------------------------------------
+
+    def exec_command(self, command: str, join_lines: bool = True) -> Any:
+        """Run a command; unlike PySpice's, a note on stderr does not fail it."""
+        self.clear_output()
+        if self._ngspice_shared.ngSpice_Command(command.encode("utf8")):
+            raise EngineError(f"ngspice refused the command '{command}': {self._said()}")
+        return self.stdout if join_lines else list(self._stdout)
+
+    def command(self, command: str) -> str:
+        """Run a command, raise what ngspice reports as an error, return its output.
+
+        Raises:
+            ConvergenceError: no operating point, or a time step that became too small.
+            EngineError: any other error line.
+        """
+        output: str = self.exec_command(command)
+        self._raise_reported(command)
+        return output
+
+    def send_char(self, message: str, ngspice_id: int) -> int:
+        """Keep ngspice's last lines for reports."""
+        self.last_lines.append(message.partition(" ")[2])
+        return 0
+
+    def _said(self) -> str:
+        return " | ".join(line.strip() for line in self.last_lines if line.strip())
+
+    def _raise_reported(self, command: str) -> None:
+        lines = [*self._stderr, *self._stdout]
+        for line in lines:
+            if match := _TIME_STEP.search(line):
+                where = (match["where"] or "not named by ngspice").strip()
+                raise ConvergenceError(
+                    f"ngspice's time step became too small at t = {float(match['time']):.6g} s "
+                    f"(step {float(match['step']):.3g} s): trouble with {where}. Points before "
+                    "that time are kept. Look at what drives that node then; a smaller "
+                    "`step_second`, a looser `reltol` or a small capacitor at the node may help.",
+                    last_time_second=self.last_time_second,
+                )
+        if not any(_FAILURE.search(line) for line in lines):
+            return
+        if any(_NO_SOLUTION.search(line) for line in lines):
+            raise ConvergenceError(
+                f"ngspice found no solution in '{command}' after t = {self.last_time_second:.6g} "
+                f"s: {self._said()}. Look at the nodes named there; check the netlist with "
+                "`cosim doctor` and initial conditions in the run file.",
+                last_time_second=self.last_time_second,
+            )
+        raise EngineError(
+            f"ngspice failed in '{command}' after t = {self.last_time_second:.6g} s: "
+            f"{self._said()}. The lines are ngspice's own; the netlist is in the trace.",
+            last_time_second=self.last_time_second,
+        )
+
+    # -- circuits and analyses --------------------------------------------------------------
+
+    def load(self, netlist: str) -> None:
+        """Load a netlist; one that is loaded already stays.
+
+        Raises:
+            NetlistError: ngspice does not accept it.
+        """
+        if netlist == self._loaded_netlist:
+            return
+        if self._loaded_netlist is not None:
+            self.command("remcirc")
+            self._loaded_netlist = None
+        self.last_lines.clear()
+        try:
+            self.load_circuit(netlist)
+            refused = any(_FAILURE.search(line) for line in self._stderr)
+        except (NgSpiceCircuitError, NameError):
+            refused = True
+        if refused:
+            raise NetlistError(
+                f"ngspice does not accept the netlist: {self._said()}. Correct the line named."
+            )
+        self._loaded_netlist = netlist
+
+    def set_source(self, name: str, volt: float) -> None:
+        """Set the DC value of an independent source of the loaded circuit."""
+        self.command(f"alter {name} dc = {volt:.17g}")
+
+    def transient(self, observer: Observer, stop_second: float) -> None:
+        """Run the loaded netlist's `.tran` and report each accepted point to `observer`.
+
+        Raises:
+            ConvergenceError, EngineError: ngspice gave up, or stopped before `stop_second`.
+            Exception: whatever the observer raised.
+        """
+        self._observer, self._failure = observer, None
+        self._sources = {}
+        self.accepted_points = self.newton_calls = 0
+        self.last_time_second = 0.0
+        try:
+            self.exec_command("run")
+            if self._failure is not None:
+                raise self._failure
+            self._raise_reported("run")
+        finally:
+            self._observer = None
+            self.exec_command("destroy all")
+        if not math.isclose(self.last_time_second, stop_second, rel_tol=1e-9):
+            raise EngineError(
+                f"ngspice ended the transient at t = {self.last_time_second:.9g} s without an "
+                f"error, but {stop_second:.9g} s were asked for: {self._said()}",
+                last_time_second=self.last_time_second,
+            )
+
+    def analyse(self, netlist: str) -> dict[str, np.ndarray]:
+        """Run a netlist's own analysis lines; the vectors of the last one by name.
+
+        Raises:
+            NetlistError, ConvergenceError, EngineError.
+        """
+        self.load(netlist)
+        self.command("run")
+        plot = self.plot(None, self.last_plot)
+        vectors = {name: np.array(vector._data) for name, vector in plot.items()}
+        self.command("destroy all")
+        return vectors
+
+    # -- callbacks from ngspice: an exception must not cross them ---------------------------
+
+    def _fail(self, error: BaseException) -> None:
+        if self._failure is None:
+            self._failure = error
+
+    def send_init_data(self, data: Any, ngspice_id: int) -> int:
+        """A run starts: note which vectors come, and where ngspice keeps their values."""
+        self._pointers = []
+        if self._observer is not None:
+            try:
+                names = [
+                    ffi.string(data.vecs[index].vecname).decode().lower()
+                    for index in range(data.veccount)
+                ]
+                self._time_index = names.index("time")
+                self._names = [name for name in names if name != "time"]
+                self._values = np.empty(len(self._names))
+                self._observer.begin(self._names)
+            except Exception as error:
+                self._fail(error)
+        return 0
+
+    @staticmethod
+    def _send_data(data: Any, count: int, ngspice_id: int, user_data: Any) -> int:
+        session = NgspiceSession._current
+        if session is not None and session._observer is not None and session._failure is None:
+            try:
+                session._accept(data)
+            except BaseException as error:  # kept, and raised again outside ngspice
+                session._fail(error)
+        return 0
+
+    def _accept(self, data: Any) -> None:
+        if not self._pointers:
+            # ngspice keeps these structures where they are throughout a run.
+            vectors = [data.vecsa[index] for index in range(data.veccount)]
+            self._time_pointer = vectors.pop(self._time_index)
+            self._pointers = list(enumerate(vectors))
+        values = self._values
+        for index, pointer in self._pointers:
+            values[index] = pointer.creal
+        self.last_time_second = self._time_pointer.creal
+        self.accepted_points += 1
+        assert self._observer is not None
+        self._observer.accept(self.last_time_second, values)
+
+    @staticmethod
+    def _get_vsrc_data(
+        voltage: Any, time_second: float, node: Any, ngspice_id: int, user_data: Any
+    ) -> int:
+        session = NgspiceSession._current
+        if session is not None and session._observer is not None:
+            try:
+                session.newton_calls += 1
+                source = session._sources.get(node)
+                if source is None:
+                    name = ffi.string(node).decode().lower()
+                    source = session._sources[node] = session._observer.source_value(name)
+                voltage[0] = source(time_second)
+            except BaseException as error:
+                session._fail(error)
+                voltage[0] = 0.0
+        return 0
+
+
+def saved(nodes: Iterable[str]) -> str:
+    """The `.save` line for nodes and source currents (`i(vdd)`)."""
+    return ".save " + " ".join(node if "(" in node else f"v({node})" for node in nodes)

@@ -1,0 +1,63 @@
+"""Order of each coupling scheme, against closed forms: error = O(step^order).
+
+ngspice's own truncation control is switched off (trtol), so that every step is the largest
+allowed one, and its trapezoidal rule (order 2) is not what limits the explicit scheme.
+"""
+
+import numpy as np
+import pytest
+from tests.engine.problems import (
+    UNIT_SECOND,
+    Decay,
+    Rate,
+    StiffCubic,
+    TextbookMixture,
+    block,
+    simulation,
+    solve,
+)
+
+from cosim.circuits.lockstep_port import Scheme
+from cosim.engine.worker import WorkerPool
+
+SLOPE_TOLERANCE = 0.15  # asked for by the project; the fit over four steps gives about 0.05
+
+
+def fitted_order(steps: list[float], errors: list[float]) -> float:
+    return float(np.polyfit(np.log(steps), np.log(errors), 1)[0])
+
+
+@pytest.mark.parametrize("scheme", list(Scheme))
+@pytest.mark.parametrize(
+    ("problem", "units", "steps"),
+    [
+        (Decay(), 2.0, [0.04, 0.02, 0.01, 0.005]),
+        (StiffCubic(), 2.0, [0.002, 0.001, 0.0005, 0.00025]),
+        (TextbookMixture(), 1.0, [0.002, 0.001, 0.0005, 0.00025]),
+    ],
+    ids=["linear", "stiff_nonlinear", "textbook_vp"],
+)
+def test_coupling_order(
+    pool: WorkerPool,
+    scheme: Scheme,
+    problem: Decay | StiffCubic | TextbookMixture,
+    units: float,
+    steps: list[float],
+) -> None:
+    initial = float(problem.solution(np.zeros(1))[0])
+    errors = []
+    for step in steps:
+        points = solve(pool, simulation(block(Rate(problem)), scheme, initial, units, step))
+        exact = problem.solution(points.time_second / UNIT_SECOND)
+        errors.append(float(np.abs(points.values[:, 0] - exact).max()))
+    assert fitted_order(steps, errors) == pytest.approx(scheme.order, abs=SLOPE_TOLERANCE), errors
+
+
+def test_linearised_holds_where_explicit_does_not(pool: WorkerPool) -> None:
+    """Step 20 times the problem's time constant: the implicit coupling stays on the solution."""
+    problem = StiffCubic(stiffness=1000.0)
+    points = solve(
+        pool, simulation(block(Rate(problem)), Scheme.LINEARISED, 3.0, units=2.0, step=0.005)
+    )
+    exact = problem.solution(points.time_second / UNIT_SECOND)
+    assert np.abs(points.values[:, 0] - exact).max() < 1e-3

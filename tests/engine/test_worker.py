@@ -1,0 +1,149 @@
+"""Faults of a simulation: each is one typed message, and what was recorded before is kept."""
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from tests.engine.problems import UNIT_SECOND, Decay, Rate, block, simulation, solve
+
+from cosim.circuits.lockstep_port import Scheme
+from cosim.engine.lockstep import Block
+from cosim.engine.worker import Failed, Finished, Message, Points, Simulation, WorkerPool
+from cosim.errors import (
+    BlockError,
+    ConfigurationError,
+    ConvergenceError,
+    EngineError,
+    NetlistError,
+    WorkerCrashError,
+    WorkerTimeoutError,
+)
+
+FAULT_UNITS = 0.5
+
+
+@dataclass(frozen=True)
+class Faulty:
+    """A decay that goes wrong at half a unit of time."""
+
+    fault: str
+
+    def value(self, time_second: float, volts: np.ndarray) -> np.ndarray:
+        if time_second > FAULT_UNITS * UNIT_SECOND:
+            match self.fault:
+                case "raises":
+                    raise ZeroDivisionError("the model divided by zero")
+                case "nan":
+                    return np.array([np.nan])
+                case "shape":
+                    return np.zeros(2)
+                case "hangs":
+                    time.sleep(60)
+                case "killed":
+                    os.kill(os.getpid(), signal.SIGKILL)
+        return -volts
+
+
+def faulty(fault: str) -> Simulation:
+    coupled = Block("rate", ("x",), ("u",), Faulty(fault).value)
+    return simulation(coupled, Scheme.EXPLICIT, 1.0, units=1.0, step=0.01)
+
+
+def run_to_end(pool: WorkerPool, job: Simulation) -> tuple[list[Points], Message]:
+    messages = list(pool.run([job]))
+    return [message for message in messages if isinstance(message, Points)], messages[-1]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "says"),
+    [
+        ("raises", BlockError, "divided by zero"),
+        ("nan", BlockError, "NaN"),
+        ("shape", BlockError, r"shape \(2,\).*\(1,\) is needed"),
+    ],
+)
+def test_block_fault_keeps_the_points_before_it(
+    pool: WorkerPool, fault: str, error: type[EngineError], says: str
+) -> None:
+    points, last = run_to_end(pool, faulty(fault))
+    assert isinstance(last, Failed)
+    with pytest.raises(error, match=says):
+        raise last.error
+    recorded = np.concatenate([part.time_second for part in points])
+    assert FAULT_UNITS * UNIT_SECOND * 0.97 < recorded[-1] <= FAULT_UNITS * UNIT_SECOND
+    assert last.error.last_time_second == pytest.approx(recorded[-1])
+
+
+def test_pool_goes_on_after_a_fault(pool: WorkerPool) -> None:
+    good = simulation(block(Rate(Decay())), Scheme.EXPLICIT, 1.0, units=1.0, step=0.01)
+    messages = list(pool.run([faulty("nan"), good]))
+    assert isinstance(messages[-1], Finished)
+    assert sum(isinstance(message, Failed) for message in messages) == 1
+
+
+def test_killed_worker_is_reported_with_its_signal(pool: WorkerPool) -> None:
+    _, last = run_to_end(pool, faulty("killed"))
+    assert isinstance(last, Failed) and isinstance(last.error, WorkerCrashError)
+    assert "SIGKILL" in str(last.error)
+
+
+def test_hang_is_ended_after_the_timeout() -> None:
+    with WorkerPool(1, timeout_second=2) as pool:
+        points, last = run_to_end(pool, faulty("hangs"))
+    assert isinstance(last, Failed) and isinstance(last.error, WorkerTimeoutError)
+    assert "accepted no point for 2 s" in str(last.error)
+
+
+def netlist_job(body: str, saved: tuple[str, ...] = ("x",), stop: float = 1e-6) -> Simulation:
+    return Simulation(0, f".title case\n{body}\n.save v(x)\n.tran 1n {stop!r}\n.end\n", stop, saved)
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "says"),
+    [
+        # A current that grows without bound as the voltage rises: x' = x^2 ends at 1 us.
+        (
+            "C1 x 0 1n\n.ic v(x)=1\nB1 0 x I=1m*V(x)*V(x)*exp(V(x)/10)\nR1 x 0 1g",
+            ConvergenceError,
+            "time step became too small at t =.*x",
+        ),
+        ("V1 x 0 1\nV2 x 0 2", ConvergenceError, "singular|no solution"),
+        ("V1 x 0 1\nM1 x x 0 0 no_such_model", NetlistError, "no_such_model"),
+        ("Vu x 0 external\nR1 x 0 1k", EngineError, "external source 'vu' that no block drives"),
+    ],
+    ids=["time_step_too_small", "singular_matrix", "unknown_model", "undriven_external"],
+)
+def test_netlist_faults_are_named(
+    pool: WorkerPool, body: str, error: type[Exception], says: str
+) -> None:
+    _, last = run_to_end(pool, netlist_job(body))
+    assert isinstance(last, Failed)
+    with pytest.raises(error, match=says):
+        raise last.error
+
+
+def test_unknown_vector_is_named(pool: WorkerPool) -> None:
+    _, last = run_to_end(pool, netlist_job("V1 x 0 1\nR1 x 0 1k", saved=("y",)))
+    assert isinstance(last, Failed)
+    assert "does not report the vectors ['y']" in str(last.error)
+
+
+def test_linearised_needs_tangents() -> None:
+    with pytest.raises(ConfigurationError, match="no tangents"):
+        Block("rate", ("x",), ("u",), Faulty("").value).port(Scheme.LINEARISED)
+
+
+def test_recorded_coupling_is_what_the_netlist_carried(pool: WorkerPool) -> None:
+    """The applied output that the lockstep reports is the node voltage that ngspice solved."""
+    for scheme in Scheme:
+        job = simulation(block(Rate(Decay())), scheme, 1.0, units=1.0, step=0.01)
+        points = solve(pool, job)
+        np.testing.assert_allclose(points.outputs[:, 0], points.values[:, 1], atol=1e-9)
+        np.testing.assert_allclose(points.inputs[:, 0], points.values[:, 0])
+        # The estimate is applied minus the block's value at the accepted state: -x.
+        np.testing.assert_allclose(
+            points.errors[:, 0], points.outputs[:, 0] + points.inputs[:, 0], atol=1e-12
+        )
