@@ -19,7 +19,7 @@ from PySpice.Spice.Netlist import Circuit, SubCircuit
 from cosim.circuits.integrator import Integrator, IntegratorSpec
 from cosim.circuits.multiplier import IdealMultiplier
 from cosim.circuits.netlist import Netlist, Signal, Tolerances, Transient
-from cosim.circuits.process import Process
+from cosim.circuits.process import GF180MCU
 from cosim.circuits.score_network import IdealScoreNetwork
 from cosim.circuits.summing import SummingInput, input_resistance
 from cosim.circuits.waveform import piecewise_linear
@@ -106,7 +106,7 @@ class Solver:
     beta_end: float
     output_gain: float
     op_amp: SubCircuit
-    process: Process | None
+    process: GF180MCU | None
     integrator: IntegratorSpec = IntegratorSpec()
     tolerances: Tolerances = Tolerances()
 

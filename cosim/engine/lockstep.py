@@ -119,6 +119,7 @@ class Lockstep:
         volts = np.asarray(initial_volts, dtype=float)
         for coupled in self._coupled:
             self._predict(coupled, 0.0, volts[coupled.inputs])
+        self.block_second = 0.0  # the first evaluation may compile or load
 
     def accept(
         self, time_second: float, volts: np.ndarray, applied: np.ndarray, error: np.ndarray

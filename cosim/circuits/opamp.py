@@ -1,0 +1,186 @@
+"""Two-stage Miller op-amp with p-channel input pair, nulling resistor and bias generator.
+
+    A(s) = A_0 (1 - s/z) / ((1 + s/p1)(1 + s/p2)),   gain-bandwidth = gm_pair / (2 pi C_miller),
+    slew rate = I_tail / C_miller,   p2 = gm_output / C_load,   z = 1 / (C_miller (1/gm_output - R))
+
+All fidelities have the nodes non_inverting, inverting, out, vdd, vss.
+Source: Allen and Holberg, CMOS Analog Circuit Design, 3rd ed., section 6.3 (design procedure,
+nulling resistor, systematic offset); Murmann and Jespers, Systematic Design of Analog CMOS
+Circuits, 2017, chapter 1 (sizing by gm/I_D).
+"""
+
+import math
+from dataclasses import dataclass
+
+from PySpice.Spice.Netlist import SubCircuit
+
+from cosim.circuits.fidelity import Fidelity
+from cosim.circuits.process import GF180MCU
+
+NODES = ("non_inverting", "inverting", "out", "vdd", "vss")
+IDEAL_GAIN = 1e6
+
+
+@dataclass(frozen=True)
+class DesignPoint:
+    """Operating point of a transistor of 1 um length: transconductance for each ampere of drain
+    current, the current for each square (W/L), and the gate-source voltage there.
+
+    Values: extracted from GF180MCU typical, 27 C, |V_DS| = 1 V; test_opamp.py measures them again.
+    """
+
+    gm_over_id_per_volt: float
+    current_per_square_ampere: float
+    gate_source_volt: float
+
+
+PAIR = DesignPoint(14.0, 0.205e-6, 0.865)
+MIRROR = DesignPoint(10.0, 2.26e-6, 0.835)
+SOURCE = DesignPoint(8.0, 0.867e-6, 1.0)
+LENGTH_METRE = 1e-6
+
+
+@dataclass(frozen=True)
+class OpAmpSpec:
+    """What the op-amp is designed for.
+
+    Attributes:
+        gbw_hertz: gain-bandwidth product.
+        load_farad: capacitive load.
+        miller_farad: compensation capacitor.
+        output_transconductance_ratio: gm of the output transistor over gm of the pair; it sets
+            the phase margin, about 90 deg - atan(load / (miller * ratio)).
+        dc_gain: of the macro model.
+        swing_margin_volt: distance of the macro model's output limits from the rails.
+    """
+
+    gbw_hertz: float = 10e6
+    load_farad: float = 20e-12
+    miller_farad: float = 4e-12
+    output_transconductance_ratio: float = 12.0
+    supply_volt: float = 3.3
+    dc_gain: float = 1e4
+    swing_margin_volt: float = 0.2
+
+
+def pair_transconductance(spec: OpAmpSpec) -> float:
+    """gm of each input transistor in siemens: 2 pi GBW C_miller."""
+    return 2 * math.pi * spec.gbw_hertz * spec.miller_farad
+
+
+def pair_current(spec: OpAmpSpec) -> float:
+    """Drain current of each input transistor in ampere, from gm and the chosen gm/I_D."""
+    return pair_transconductance(spec) / PAIR.gm_over_id_per_volt
+
+
+def slew_rate(spec: OpAmpSpec) -> float:
+    """Volt per second: tail current over Miller capacitor."""
+    return 2 * pair_current(spec) / spec.miller_farad
+
+
+def output_units(spec: OpAmpSpec) -> int:
+    """Output transistor in units of a mirror transistor.
+
+    The output transistor is that many mirror transistors, and its current source that many bias
+    units, so that both have the mirror's gate-source voltage and the systematic offset vanishes.
+    """
+    mirror_transconductance = MIRROR.gm_over_id_per_volt * pair_current(spec)
+    wanted = spec.output_transconductance_ratio * pair_transconductance(spec)
+    return math.ceil(wanted / mirror_transconductance)
+
+
+def output_transconductance(spec: OpAmpSpec) -> float:
+    """gm of the output transistor in siemens."""
+    return output_units(spec) * MIRROR.gm_over_id_per_volt * pair_current(spec)
+
+
+def nulling_resistance(spec: OpAmpSpec) -> float:
+    """Ohm: twice 1/gm of the output transistor, so that the zero is in the left half plane."""
+    return 2.0 / output_transconductance(spec)
+
+
+def bias_resistance(spec: OpAmpSpec) -> float:
+    """Ohm, from the supply less one gate-source voltage, for one pair current."""
+    return (spec.supply_volt - SOURCE.gate_source_volt) / pair_current(spec)
+
+
+def width(current_ampere: float, point: DesignPoint) -> float:
+    """Width in metre of a transistor of the design's length, on a grid of 10 nm."""
+    squares = current_ampere / point.current_per_square_ampere
+    return round(squares * LENGTH_METRE, 8)
+
+
+class TransistorOpAmp(SubCircuit):
+    """The transistor-level op-amp."""
+
+    def __init__(self, spec: OpAmpSpec, process: GF180MCU) -> None:
+        super().__init__("op_amp_transistor", *NODES)
+        current = pair_current(spec)
+        units = output_units(spec)
+        pair, mirror, source = (
+            width(current, PAIR),
+            width(current, MIRROR),
+            width(current, SOURCE),
+        )
+        length = LENGTH_METRE
+        nfet, pfet = process.nfet, process.pfet
+        self.R("bias", "bias", "vss", f"{bias_resistance(spec):.6g}")
+        pfet(self, "bias", ("bias", "bias", "vdd", "vdd"), source, length)
+        pfet(self, "tail", ("tail", "bias", "vdd", "vdd"), source, length, 2)
+        pfet(self, "pair_minus", ("mirror", "inverting", "tail", "vdd"), pair, length)
+        pfet(self, "pair_plus", ("first", "non_inverting", "tail", "vdd"), pair, length)
+        nfet(self, "mirror", ("mirror", "mirror", "vss", "vss"), mirror, length)
+        nfet(self, "load", ("first", "mirror", "vss", "vss"), mirror, length)
+        nfet(self, "output", ("out", "first", "vss", "vss"), mirror, length, units)
+        pfet(self, "source", ("out", "bias", "vdd", "vdd"), source, length, units)
+        # Not "null": ngspice takes that node name for one global node, in subcircuits too.
+        self.R("nulling", "first", "compensation", f"{nulling_resistance(spec):.6g}")
+        self.C("miller", "compensation", "out", spec.miller_farad)
+
+
+class MacroOpAmp(SubCircuit):
+    """One-pole gain with limited slew, second pole of the output stage, limited swing."""
+
+    def __init__(self, spec: OpAmpSpec) -> None:
+        super().__init__("op_amp_macro", *NODES)
+        gm, tail = pair_transconductance(spec), 2 * pair_current(spec)
+        self.B(
+            "pair",
+            "vss",
+            "slow",
+            current_expression=f"{tail!r}*tanh({gm / tail!r}*V(non_inverting,inverting))",
+        )
+        self.R("gain", "slow", "vss", spec.dc_gain / gm)
+        self.C("gain", "slow", "vss", spec.miller_farad)
+        # The second pole of the transistor op-amp at its load.
+        self.VCVS("pole", "pole_in", "vss", "slow", "vss", voltage_gain=1)
+        self.R("pole", "pole_in", "pole_out", 1e3)
+        self.C("pole", "pole_out", "vss", spec.load_farad / (1e3 * output_transconductance(spec)))
+        margin, middle = spec.swing_margin_volt, spec.supply_volt / 2
+        self.B(
+            "swing",
+            "out",
+            "vss",
+            voltage_expression=(
+                f"min(max(V(pole_out,vss)+{middle!r},{margin!r}),V(vdd,vss)-{margin!r})"
+            ),
+        )
+
+
+class IdealOpAmp(SubCircuit):
+    """A controlled source of high gain."""
+
+    def __init__(self) -> None:
+        super().__init__("op_amp_ideal", *NODES)
+        self.VCVS("gain", "out", "vss", "non_inverting", "inverting", voltage_gain=IDEAL_GAIN)
+
+
+def op_amp(fidelity: Fidelity, spec: OpAmpSpec, process: GF180MCU) -> SubCircuit:
+    """The op-amp at a fidelity; all have the same nodes."""
+    match fidelity:
+        case Fidelity.IDEAL:
+            return IdealOpAmp()
+        case Fidelity.MACRO:
+            return MacroOpAmp(spec)
+        case Fidelity.TRANSISTOR:
+            return TransistorOpAmp(spec, process)

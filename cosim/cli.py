@@ -1,0 +1,204 @@
+"""The command `cosim`. Heavy imports wait inside the commands, so that `--help` is instant."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from cosim.errors import ConfigurationError, CosimError
+
+app = typer.Typer(
+    name="cosim",
+    help="Co-simulate analog in-memory neural solvers: ngspice in lockstep with torch.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+error_console = Console(stderr=True, soft_wrap=True)
+INTERRUPTED = 130
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def main() -> None:
+    """Entry point: a user's error is one paragraph and an exit code, never a traceback."""
+    try:
+        app()
+    except CosimError as error:
+        if "--debug" in sys.argv:
+            raise
+        error_console.print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
+        sys.exit(error.exit_code)
+
+
+@contextmanager
+def _interruptible(what_is_kept: str) -> Iterator[None]:
+    """Ctrl-C ends a command with one line and the shell's exit code for it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        error_console.print(f"[bold yellow]Interrupted.[/] {escape(what_is_kept)}")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _progress(*columns: Any) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        *columns,
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+        console=error_console,
+    )
+
+
+def _nested(option: str, pairs: list[str]) -> dict[str, str]:
+    """`block=level` pairs as a dictionary."""
+    values = {}
+    for pair in pairs:
+        key, separator, value = pair.partition("=")
+        if not separator:
+            raise ConfigurationError(
+                f"{option} needs block=level, such as opamp=transistor, but is '{pair}'."
+            )
+        values[key] = value
+    return values
+
+
+@app.command()
+def run(
+    target: Annotated[str, typer.Argument(help="A task (circle) or a run file (my_run.toml).")],
+    samples: Annotated[
+        int | None, typer.Option(help="Initial conditions to solve from (default 1).")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(help="ngspice processes (default 1).")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the initial conditions.")] = None,
+    score: Annotated[
+        str | None, typer.Option(help="Where the score is computed: torch or analog.")
+    ] = None,
+    scheme: Annotated[
+        str | None, typer.Option(help="Coupling: explicit, extrapolated or linearised.")
+    ] = None,
+    step: Annotated[
+        float | None, typer.Option(help="Largest time step in seconds (default 50e-9).")
+    ] = None,
+    fidelity: Annotated[
+        list[str] | None, typer.Option(help="block=level, e.g. opamp=ideal; may be repeated.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder (default results/runs/NAME).")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing run.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Train if needed, generate the netlist, simulate, record the trace and draw it."""
+    from cosim.config import merge, parse, read_toml
+    from cosim.run import Run
+    from cosim.score.store import PROJECT_MODELS, weights_path
+
+    path = Path(target)
+    if path.suffix == ".toml":
+        values, where = {"name": path.stem, **read_toml(path)}, f"The run file {path}"
+    else:
+        values, where = {"name": target, "task": target}, "The command line"
+    given: dict[str, Any] = {
+        "score": score,
+        "coupling": {"scheme": scheme, "step_second": step},
+        "fidelity": _nested("--fidelity", fidelity or []),
+        "ensemble": {"samples": samples, "seed": seed},
+        "engine": {"jobs": jobs},
+    }
+    job = Run(parse(merge(values, _without_none(given)), where))
+    config = job.config
+    with _interruptible("The trace holds what was recorded, and opens as usual."):
+        if not weights_path(job.task.name, PROJECT_MODELS).exists():
+            _train_with_progress(job.task.name, seed=0, folder=None)
+        with _progress(TaskProgressColumn()) as progress:
+            bar = progress.add_task(f"{config.name}: simulate", total=1.0)
+            outcome = job.execute(
+                output,
+                overwrite=force,
+                on_progress=lambda fraction, doing: progress.update(
+                    bar, completed=fraction, description=f"{config.name}: {doing}"
+                ),
+            )
+    for line in outcome.lines:
+        console.print(escape(line), highlight=False, soft_wrap=True)
+
+
+def _without_none(values: dict[str, Any]) -> dict[str, Any]:
+    """The options that were given."""
+    kept = {
+        key: _without_none(value) if isinstance(value, dict) else value
+        for key, value in values.items()
+        if value is not None
+    }
+    return {key: value for key, value in kept.items() if value != {}}
+
+
+def _train_with_progress(task: str, seed: int, folder: Path | None) -> Path:
+    """Train and store a task's model; the folder it is in."""
+    import torch
+
+    from cosim.score.store import PROJECT_MODELS, save_model
+    from cosim.score.tasks import get_task
+    from cosim.score.training import evaluate
+    from cosim.score.training import train as train_model
+
+    definition = get_task(task)
+    # The layers are too small for threads to pay; one is also what makes the sums repeatable.
+    torch.set_num_threads(1)
+    with _progress(TextColumn("loss {task.fields[loss]:.3f}")) as progress:
+        bar = progress.add_task(f"{task}: train", total=None, loss=float("nan"))
+        trained = train_model(
+            definition,
+            seed,
+            lambda step, steps, loss: progress.update(bar, completed=step, total=steps, loss=loss),
+        )
+    folder = folder or PROJECT_MODELS
+    card = save_model(
+        definition, trained.network, seed, evaluate(definition, trained, seed), folder
+    )
+    for name, value in card.metrics.items():
+        console.print(f"{name:26} {value:.4g}", highlight=False)
+    return folder
+
+
+@app.command()
+def train(
+    task: Annotated[str, typer.Argument(help="The task to train a score model for, e.g. circle.")],
+    seed: Annotated[int, typer.Option(help="Seed of weights, data and noise.")] = 0,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder (default models/).")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Train the score model of a task and store it with its card."""
+    with _interruptible("The model in the folder is as it was."):
+        folder = _train_with_progress(task, seed, output)
+    console.print(f"model  {folder / task}.safetensors", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def doctor(debug: Debug = False) -> None:
+    """Show what is installed, what is missing, and how to get it."""
+    from cosim.doctor import examine, render
+
+    report = examine()
+    render(report, console)
+    raise typer.Exit(0 if report.usable else 1)

@@ -1,0 +1,129 @@
+"""A run as a TOML file: every choice with its default, validated, written back into the trace."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from cosim.circuits.fidelity import Fidelity
+from cosim.circuits.lockstep_port import Scheme
+from cosim.errors import ConfigurationError
+from cosim.scaling import Scaling
+from cosim.score.mapping import ConductanceWindow
+
+
+class Section(BaseModel):
+    """A TOML table; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class CouplingConfig(Section):
+    """How torch and ngspice are stepped together."""
+
+    scheme: Scheme = Scheme.LINEARISED
+    step_second: float = Field(50e-9, gt=0, description="largest step, and so communication step")
+
+
+class FidelityConfig(Section):
+    """Fidelity of each kind of block that has more than one."""
+
+    opamp: Fidelity = Fidelity.TRANSISTOR
+
+
+class ProcessConfig(Section):
+    """Process corner and temperature of the transistors."""
+
+    corner: str = "typical"
+    temperature_celsius: float = Field(27.0, ge=-55, le=175)
+
+
+class EnsembleConfig(Section):
+    """Initial conditions: `samples` draws from N(0, I)."""
+
+    samples: int = Field(1, ge=1, le=1_000_000)
+    seed: int = Field(0, ge=0, lt=2**63)
+
+
+class EngineConfig(Section):
+    """Worker processes."""
+
+    jobs: int = Field(1, ge=1, le=1024)
+    timeout_second: float = Field(120.0, gt=0, description="longest wait for an accepted point")
+
+
+class RunConfig(Section):
+    """Everything that determines a run."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
+    task: str
+    score: Literal["torch", "analog"] = "torch"
+    coupling: CouplingConfig = CouplingConfig()
+    fidelity: FidelityConfig = FidelityConfig()
+    scaling: Scaling = Scaling()
+    process: ProcessConfig = ProcessConfig()
+    window: ConductanceWindow = ConductanceWindow()
+    ensemble: EnsembleConfig = EnsembleConfig()
+    engine: EngineConfig = EngineConfig()
+
+    def to_toml(self) -> str:
+        """The whole configuration, defaults included."""
+        return tomli_w.dumps(self.model_dump(mode="json"))
+
+
+def parse(values: dict[str, Any], where: str) -> RunConfig:
+    """Validate a configuration.
+
+    Args:
+        values: nested tables.
+        where: the file or command line it came from, for the message.
+
+    Raises:
+        ConfigurationError: naming each key, what was found and what was expected.
+    """
+    try:
+        return RunConfig.model_validate(values)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"key '{'.'.join(map(str, fault['loc']))}' is {fault['input']!r}: {fault['msg']}"
+            if fault["type"] != "missing"
+            else f"key '{'.'.join(map(str, fault['loc']))}' is missing"
+            for fault in error.errors()
+        )
+        raise ConfigurationError(
+            f"{where} does not describe a run: {faults}. Correct these keys; "
+            "`cosim run --help` and the README list them."
+        ) from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a run file.
+
+    Raises:
+        ConfigurationError: it cannot be read, or is not TOML (with line and column).
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf8"))
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"There is no run file {path}. Give the name of a task or the path of a TOML file."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"The run file {path} cannot be read: {error}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(
+            f"The run file {path} is not valid TOML: {error}. Expected lines such as "
+            '`task = "circle"` and tables such as `[coupling]`.'
+        ) from None
+
+
+def merge(values: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    """`values` with the nested `overrides` put over them."""
+    merged = dict(values)
+    for key, value in overrides.items():
+        present = merged.get(key)
+        nested = isinstance(value, dict) and isinstance(present, dict)
+        merged[key] = merge(present, value) if nested else value  # type: ignore[arg-type]
+    return merged

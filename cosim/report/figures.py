@@ -1,0 +1,115 @@
+"""Figures of a run: each function draws what it is given and writes one PNG."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+MICRO = 1e6
+_CIRCUIT, _REFERENCE = "tab:blue", "black"
+
+
+@dataclass(frozen=True)
+class Solve:
+    """One solve beside its reference, on the circuit's own time grid.
+
+    Attributes:
+        time_second: accepted times [n].
+        state: the circuit's state in units of x [n, states].
+        reference: float64 solution of the same equation [n, states].
+        precharge_second: when tau starts.
+    """
+
+    time_second: np.ndarray
+    state: np.ndarray
+    reference: np.ndarray
+    precharge_second: float
+
+    @property
+    def error(self) -> np.ndarray:
+        """Circuit minus reference, in units of x [n, states]."""
+        return self.state - self.reference
+
+    @property
+    def running(self) -> np.ndarray:
+        """Which points belong to the solve, after the precharge [n]."""
+        return self.time_second >= self.precharge_second
+
+    @property
+    def relative_error(self) -> float:
+        """Largest error over the solve, relative to the reference's range over all states."""
+        reference = self.reference[self.running]
+        return float(np.abs(self.error[self.running]).max() / np.ptp(reference))
+
+
+def draw_solve(solve: Solve, title: str, path: Path) -> None:
+    """States over circuit time with the reference, path in the phase plane, and the error."""
+    figure, axes = plt.subplot_mosaic(
+        [["states", "plane"], ["error", "plane"]],
+        figsize=(11, 5.5),
+        height_ratios=[2, 1],
+        width_ratios=[1.25, 1],
+        layout="constrained",
+    )
+    time_us = solve.time_second * MICRO
+    for index, colour in enumerate(("tab:blue", "tab:orange")[: solve.state.shape[1]]):
+        label = f"x{index + 1}"
+        axes["states"].plot(time_us, solve.state[:, index], color=colour, label=f"{label} circuit")
+        axes["states"].plot(
+            time_us, solve.reference[:, index], "--", color=_REFERENCE, lw=0.9,
+            label="float64 reference" if index == 0 else None,
+        )  # fmt: skip
+        axes["error"].plot(time_us, 1e3 * solve.error[:, index], color=colour, label=label)
+    for name in ("states", "error"):
+        axes[name].axvspan(0, solve.precharge_second * MICRO, color="0.9", lw=0)
+        axes[name].set_xlim(time_us[0], time_us[-1])
+        axes[name].grid(alpha=0.3)
+    axes["states"].set_ylabel("state (units of x)")
+    axes["states"].tick_params(labelbottom=False)
+    axes["states"].legend(fontsize="small")
+    axes["error"].set_ylabel("circuit - reference\n(0.001 units)")
+    axes["error"].set_xlabel("circuit time (us); precharge shaded")
+    plane = axes["plane"]
+    running = solve.running
+    plane.plot(*solve.reference[running].T[:2], "--", color=_REFERENCE, lw=0.9, label="reference")
+    plane.plot(*solve.state[running].T[:2], color=_CIRCUIT, label="circuit")
+    plane.plot(*solve.state[running][0][:2], "o", mfc="white", color=_CIRCUIT, label="tau = 0")
+    plane.plot(*solve.state[running][-1][:2], "o", color=_CIRCUIT, label="tau = 1: the sample")
+    plane.set_xlabel("x1")
+    plane.set_ylabel("x2")
+    plane.set_aspect("equal", adjustable="datalim")
+    plane.grid(alpha=0.3)
+    plane.legend(fontsize="small")
+    figure.suptitle(f"{title}: max error {100 * solve.relative_error:.3g} % of range")
+    _save(figure, path)
+
+
+def draw_cloud(
+    panels: Sequence[tuple[str, np.ndarray]], true_points: np.ndarray, limit: float, path: Path
+) -> None:
+    """Generated points [n, 2], a panel each, over draws from the true distribution."""
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(5 * len(panels), 5.2), layout="constrained", squeeze=False
+    )
+    for axis, (title, points) in zip(axes[0], panels, strict=True):
+        axis.plot(*true_points.T, ".", color="0.8", ms=2, label="true distribution", zorder=0)
+        axis.plot(*points.T, ".", color=_CIRCUIT, ms=5, label=f"{len(points)} samples")
+        outside = int((np.abs(points) > limit).any(axis=1).sum())
+        axis.set_title(title + (f"; {outside} outside the window" if outside else ""))
+        axis.set(xlim=(-limit, limit), ylim=(-limit, limit), xlabel="x1", ylabel="x2")
+        axis.set_aspect("equal")
+        axis.legend(loc="upper right", fontsize="small")
+    _save(figure, path)
+
+
+def _save(figure: plt.Figure, path: Path) -> None:
+    # Rendered beside its place and renamed: an interrupted run leaves no half-written picture.
+    partial = path.with_name(f".{path.name}.partial")
+    figure.savefig(partial, dpi=130, format="png")
+    plt.close(figure)
+    partial.replace(path)

@@ -1,0 +1,465 @@
+"""A run, end to end: model -> mapping -> circuit -> engine -> trace -> figures."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from cosim.circuits.netlist import Netlist
+from cosim.circuits.opamp import OpAmpSpec, op_amp
+from cosim.circuits.process import GF180MCU
+from cosim.circuits.solver import AnalogScore, PlaybackScore, ScoreSource, Solver
+from cosim.config import RunConfig, merge, parse, read_toml
+from cosim.engine.library import find_library, probe
+from cosim.engine.lockstep import Block
+from cosim.engine.worker import (
+    Failed,
+    Finished,
+    Message,
+    Points,
+    Simulation,
+    Statistics,
+    WorkerPool,
+)
+from cosim.errors import ConfigurationError, CosimError, EngineError
+from cosim.report.figures import Solve, draw_cloud, draw_solve
+from cosim.score.block import score_block
+from cosim.score.mapping import map_network
+from cosim.score.metrics import kl_nearest_neighbour, kl_pooled_histogram
+from cosim.score.network import ScoreNetwork
+from cosim.score.sampling import heun, initial_states, reference_solution
+from cosim.score.store import ModelCard, load_model
+from cosim.score.tasks import Task, get_task
+from cosim.trace import Provenance, Trace, TraceWriter
+from cosim.trace import Signal as TraceSignal
+
+Progress = Callable[[float, str], None]
+"""(fraction done, what is being done)."""
+
+RUNS = Path("results/runs")
+TRUE_SAMPLES = 10_000
+SOFTWARE_STEPS = 1_000
+KL_MINIMUM_SAMPLES = 50
+MICRO = 1e6
+
+
+def default_output(config: RunConfig) -> Path:
+    """Where a run goes unless told otherwise: a folder of its own."""
+    return RUNS / config.name
+
+
+@dataclass
+class _Member:
+    """What is kept of a member in memory; all else is in the trace."""
+
+    last_time_second: float = 0.0
+    final_volts: np.ndarray | None = None
+    points: list[Points] = field(default_factory=list)
+    statistics: Statistics | None = None
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Samples of an ensemble and how far they are from the truth.
+
+    Attributes:
+        circuit, software: final states [members, states]; software: probability-flow samples of
+            the same network from the same initial conditions, by Heun's method in float64.
+        kl_circuit, kl_software: KL to the true distribution in nats, by nearest neighbours.
+        pooled_circuit, pooled_software: the same as the paper's authors compute it.
+    """
+
+    circuit: np.ndarray
+    software: np.ndarray
+    kl_circuit: float
+    kl_software: float
+    pooled_circuit: float
+    pooled_software: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run left behind.
+
+    Attributes:
+        folder: holds trace.h5, solver.cir, solve.png and, for an ensemble, cloud.png.
+        solve: the first member beside its float64 reference.
+        cloud: for ensembles of 50 members or more.
+        statistics: where the first member's wall time went.
+    """
+
+    folder: Path
+    solve: Solve
+    cloud: Cloud | None
+    statistics: Statistics
+
+    @property
+    def trace(self) -> Trace:
+        """The recorded trace, read lazily."""
+        return Trace.open(self.trace_path)
+
+    @property
+    def trace_path(self) -> Path:
+        """The HDF5 trace."""
+        return self.folder / "trace.h5"
+
+    @property
+    def figures(self) -> list[Path]:
+        """The pictures."""
+        return [self.folder / name for name in ("solve.png", "cloud.png")[: 1 + bool(self.cloud)]]
+
+    @property
+    def netlist_path(self) -> Path:
+        """The first member's netlist, ready for plain `ngspice -b`."""
+        return self.folder / "solver.cir"
+
+    @property
+    def lines(self) -> list[str]:
+        """The report, a line each."""
+        spent = self.statistics
+        step = MICRO * spent.transient_second / spent.accepted_points
+        block = MICRO * spent.block_second / spent.accepted_points
+        accept = MICRO * spent.accept_second / spent.accepted_points
+        lines = [
+            f"error    {100 * self.solve.relative_error:.4f} % of range, circuit against the "
+            "float64 reference, largest over the solve",
+            f"steps    {spent.accepted_points} accepted, {step:.0f} us each (score {block:.0f} us, "
+            f"recording {accept - block:.0f} us, rest ngspice and its source callbacks)",
+        ]
+        if self.cloud is not None:
+            cloud = self.cloud
+            lines += [
+                f"KL       circuit {cloud.kl_circuit:.4f}, software ODE {cloud.kl_software:.4f} "
+                f"nats ({len(cloud.circuit)} samples, nearest neighbours)",
+                f"KL       circuit {cloud.pooled_circuit:.4f}, software ODE "
+                f"{cloud.pooled_software:.4f} nats (pooled histogram, as the paper's authors)",
+            ]
+        lines.append(f"trace    {self.trace_path}")
+        lines += [f"figure   {path}" for path in self.figures]
+        return [*lines, f"netlist  {self.netlist_path}   (try: ngspice -b {self.netlist_path})"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One configured run."""
+
+    config: RunConfig
+
+    @classmethod
+    def from_toml(cls, path: str | Path, overrides: dict[str, object] | None = None) -> "Run":
+        """Read a run file; `overrides` are nested tables put over it.
+
+        Raises:
+            ConfigurationError: it does not describe a run.
+        """
+        path = Path(path)
+        values = {"name": path.stem, **read_toml(path)}
+        return cls(parse(merge(values, overrides or {}), f"The run file {path}"))
+
+    @cached_property
+    def task(self) -> Task:
+        """The task, or ConfigurationError."""
+        return get_task(self.config.task)
+
+    @cached_property
+    def _model(self) -> tuple[ScoreNetwork, ModelCard]:
+        return load_model(self.task)
+
+    @property
+    def network(self) -> ScoreNetwork:
+        """The trained score network, in float64."""
+        return self._model[0]
+
+    @cached_property
+    def process(self) -> GF180MCU:
+        """The transistors at the run's corner and temperature."""
+        return GF180MCU(self.config.process.corner, self.config.process.temperature_celsius)
+
+    @cached_property
+    def solver(self) -> Solver:
+        """The circuit generator."""
+        config, sde = self.config, self.task.sampling_sde
+        spec = OpAmpSpec(supply_volt=config.scaling.supply_volt)
+        fidelity = config.fidelity.opamp
+        return Solver(
+            states=self.network.states,
+            scaling=config.scaling,
+            beta_start=sde.beta_max,
+            beta_end=sde.beta_min,
+            output_gain=self.network.output_gain,
+            op_amp=op_amp(fidelity, spec, self.process),
+            process=self.process if fidelity.needs_process else None,
+        )
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """What is stepped in lockstep: the score, unless it is in the netlist."""
+        if self.config.score == "analog":
+            return ()
+        return (score_block(self.network, self.config.scaling, *self.solver.ports),)
+
+    @cached_property
+    def initial_states(self) -> np.ndarray:
+        """Draws from N(0, I) [samples, states]."""
+        ensemble = self.config.ensemble
+        return initial_states(ensemble.samples, self.network.states, ensemble.seed).numpy()
+
+    @cached_property
+    def netlist(self) -> Netlist:
+        """The first member's netlist, as the engine simulates it."""
+        score: ScoreSource
+        if self.blocks:
+            score = self.blocks[0].port(self.config.coupling.scheme)
+        else:
+            mapped = map_network(self.network, self.config.window)
+            score = AnalogScore(mapped, self.config.scaling)
+        return self._netlist_with(score)
+
+    def _netlist_with(self, score: ScoreSource) -> Netlist:
+        step = self.config.coupling.step_second
+        return self.solver.netlist(self.initial_states[0], score, step)
+
+    def simulations(self) -> Iterator[Simulation]:
+        """One for each member; they share the netlist text and differ in initial conditions."""
+        netlist, scaling = str(self.netlist), self.config.scaling
+        for member, state in enumerate(self.initial_states):
+            yield Simulation(
+                member=member,
+                netlist=netlist,
+                stop_second=scaling.stop_second,
+                saved=tuple(signal.vector for signal in self.netlist.signals),
+                sources=self.solver.initial_volts(state),
+                blocks=self.blocks,
+                scheme=self.config.coupling.scheme,
+                initial_volts=tuple(scaling.node_volt(state)) if self.blocks else (),
+            )
+
+    def execute(
+        self,
+        folder: Path | None = None,
+        *,
+        overwrite: bool = False,
+        on_progress: Progress = lambda fraction, what: None,
+    ) -> Outcome:
+        """Simulate every member, record the trace, draw the figures, write the netlist.
+
+        Args:
+            folder: made if it is not there; `default_output` if not given.
+            overwrite: replace a run that is in the folder.
+            on_progress: called often.
+
+        Raises:
+            ConfigurationError, ModelError, NetlistError, TraceError: before anything is run.
+            EngineError: members failed; what they recorded before is in the trace.
+            KeyboardInterrupt: after the trace has been finished as 'interrupted'.
+        """
+        folder = folder or default_output(self.config)
+        self._check_members()
+        provenance = self._provenance()
+        _make_folder(folder)
+        members = [_Member() for _ in self.initial_states]
+        ensemble = len(members) if len(members) > 1 else None
+        with (
+            TraceWriter.create(
+                folder / "trace.h5",
+                signals=[
+                    TraceSignal(name=signal.name, unit=signal.unit, description=signal.description)
+                    for signal in self.netlist.signals
+                ],
+                coupling=self._coupling_signals(),
+                provenance=provenance,
+                members=ensemble,
+                overwrite=overwrite,
+            ) as writer,
+            WorkerPool(
+                min(self.config.engine.jobs, len(members)), self.config.engine.timeout_second
+            ) as pool,
+        ):
+            failures = []
+            for message in pool.run(self.simulations()):
+                member = members[message.member]
+                self._record(writer, message, member, ensemble is not None)
+                if isinstance(message, Failed):
+                    failures.append(message)
+                done = sum(one.last_time_second for one in members) / len(members)
+                on_progress(done / self.config.scaling.stop_second, self._doing(members))
+            if failures:
+                error = _joined(failures, len(members))
+                writer.finish("failed", str(error))
+                raise error
+            writer.finish()
+        return self._report(folder, members, on_progress)
+
+    def _check_members(self) -> None:
+        steps = self.config.scaling.solve_second / self.config.coupling.step_second
+        if steps < 1:
+            raise ConfigurationError(
+                f"The coupling step {self.config.coupling.step_second:g} s is longer than the "
+                f"solve, {self.config.scaling.solve_second:g} s. Choose `step_second` below it."
+            )
+
+    def _provenance(self) -> Provenance:
+        return Provenance.collect(
+            configuration_toml=self.config.to_toml(),
+            netlist=str(self.netlist),
+            seeds={"ensemble": self.config.ensemble.seed, "training": self._model[1].seed},
+            ngspice_version=str(probe(find_library()).version),
+            model_sha256=self._model[1].sha256,
+        )
+
+    def _coupling_signals(self) -> list[TraceSignal]:
+        inputs = [node for block in self.blocks for node in block.inputs]
+        outputs = [node for block in self.blocks for node in block.outputs]
+        return [
+            *(TraceSignal(f"input.{node}", "V", "accepted voltage, to the block") for node in inputs),
+            *(TraceSignal(f"output.{node}", "V", "applied voltage, from the block") for node in outputs),
+            *(
+                TraceSignal(f"error.{node}", "V", "applied minus the block's value there")
+                for node in outputs
+            ),
+        ]  # fmt: skip
+
+    def _record(
+        self, writer: TraceWriter, message: Message, member: _Member, ensemble: bool
+    ) -> None:
+        number = message.member if ensemble else None
+        if isinstance(message, Points):
+            writer.append(message.time_second, message.values, number)
+            if self.blocks:
+                crossed = np.hstack([message.inputs, message.outputs, message.errors])
+                writer.append_coupling(message.time_second, crossed, number)
+            member.last_time_second = float(message.time_second[-1])
+            member.final_volts = message.values[-1]
+            if message.member == 0:
+                member.points.append(message)
+        elif isinstance(message, Finished):
+            member.statistics = message.statistics
+            if number is not None:
+                writer.finish_member(number)
+        elif isinstance(message, Failed):
+            writer.event(member.last_time_second, "failed", str(message.error), number)
+            if number is not None:
+                writer.finish_member(number, "failed")
+
+    def _doing(self, members: list[_Member]) -> str:
+        finished = sum(member.statistics is not None for member in members)
+        if len(members) == 1:
+            return f"t = {MICRO * members[0].last_time_second:.1f} us"
+        return f"{finished} of {len(members)} solves"
+
+    # -- what comes after the simulation -----------------------------------------------------
+
+    def _report(self, folder: Path, members: list[_Member], on_progress: Progress) -> Outcome:
+        on_progress(1.0, "reference and figures")
+        first = members[0]
+        assert first.statistics is not None  # no member has failed
+        time_second = np.concatenate([part.time_second for part in first.points])
+        values = np.concatenate([part.values for part in first.points])
+        scaling = self.config.scaling
+        solve = Solve(
+            time_second,
+            scaling.units(values[:, self._columns("integrator_{}.out")]),
+            reference_solution(
+                self.network, self.task.sampling_sde, self.initial_states[0],
+                scaling.tau(time_second),
+            ),
+            scaling.precharge_second,
+        )  # fmt: skip
+        cloud = self._cloud(members) if len(members) >= KL_MINIMUM_SAMPLES else None
+        outcome = Outcome(folder, solve, cloud, first.statistics)
+        netlist = self.netlist
+        if self.blocks:
+            score_volts = values[:, self._columns("score.{}")]
+            netlist = self._netlist_with(PlaybackScore(time_second, score_volts))
+        with _writing(outcome):
+            _write_text(outcome.netlist_path, str(netlist))
+            draw_solve(solve, self._title(), folder / "solve.png")
+            if cloud is not None:
+                self._draw_cloud(cloud, folder / "cloud.png")
+        return outcome
+
+    def _columns(self, pattern: str) -> list[int]:
+        names = [signal.name for signal in self.netlist.signals]
+        return [names.index(pattern.format(index)) for index in range(self.network.states)]
+
+    def _title(self) -> str:
+        config = self.config
+        where = (
+            "score network in the netlist"
+            if config.score == "analog"
+            else f"score in torch, {config.coupling.scheme}"
+        )
+        return f"{config.task}: {config.fidelity.opamp} op-amps, {where}"
+
+    def _true_samples(self) -> np.ndarray:
+        generator = torch.Generator().manual_seed(self.config.ensemble.seed)
+        return self.task.sample(TRUE_SAMPLES, generator).double().numpy()
+
+    def _cloud(self, members: list[_Member]) -> Cloud:
+        columns = self._columns("integrator_{}.out")
+        final = np.array([member.final_volts for member in members])[:, columns]
+        circuit = self.config.scaling.units(final)
+        start = torch.from_numpy(self.initial_states)
+        software = heun(self.network, self.task.sampling_sde, start, SOFTWARE_STEPS).numpy()
+        true = self._true_samples()
+        return Cloud(
+            circuit,
+            software,
+            kl_nearest_neighbour(circuit, true),
+            kl_nearest_neighbour(software, true),
+            kl_pooled_histogram(circuit, true),
+            kl_pooled_histogram(software, true),
+        )
+
+    def _draw_cloud(self, cloud: Cloud, path: Path) -> None:
+        panels = [
+            (f"circuit, KL {cloud.kl_circuit:.3f}", cloud.circuit),
+            (f"software ODE, KL {cloud.kl_software:.3f}", cloud.software),
+        ]
+        true = self._true_samples()[: TRUE_SAMPLES // 5]
+        draw_cloud(panels, true, self.task.plot_limit, path)
+
+
+def _joined(failures: list[Failed], members: int) -> CosimError:
+    first = failures[0]
+    if members == 1:
+        return first.error
+    return EngineError(
+        f"{len(failures)} of {members} members failed; the others are complete in the trace. "
+        f"Member {first.member}: {first.error}"
+    )
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigurationError(
+            f"The output folder {folder} cannot be written: {error.strerror}. Choose another one "
+            "with --output."
+        ) from None
+
+
+@contextmanager
+def _writing(outcome: Outcome) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigurationError(
+            f"The run is complete in {outcome.trace_path}, but its figure or netlist cannot be "
+            f"written to {outcome.folder}: {error.strerror}. Make space there, and run again "
+            "with --force."
+        ) from None
+
+
+def _write_text(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf8")
+    partial.replace(path)

@@ -1,0 +1,49 @@
+"""The score model as a lockstep block: node volts in, raw-score volts out."""
+
+import numpy as np
+
+from cosim.engine.lockstep import Block
+from cosim.scaling import Scaling
+from cosim.score.compiled import CompiledScore
+from cosim.score.network import ScoreNetwork
+
+
+class ScoreFunction:
+    """Evaluates a score network at circuit time and node volts.
+
+    Args:
+        network: evaluated in float64, compiled.
+        scaling: ties volts and seconds to x and t.
+    """
+
+    def __init__(self, network: ScoreNetwork, scaling: Scaling) -> None:
+        self._score = CompiledScore(network)
+        self._volt_per_unit = scaling.volt_per_unit
+        self._ground_volt = scaling.analog_ground_volt
+        self._start_second = scaling.precharge_second
+        self._solve_second = scaling.solve_second
+
+    def value(self, time_second: float, volts: np.ndarray) -> np.ndarray:
+        """Raw-score node volts [outputs] for state node volts [states]."""
+        return self.tangents(time_second, volts)[0]
+
+    def tangents(
+        self, time_second: float, volts: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Volts [outputs], d volt / d volt [outputs, states], d volt / d second [outputs]."""
+        elapsed = time_second - self._start_second
+        # t = 1 - tau; before tau starts the score stands still.
+        rate = -self._volt_per_unit / self._solve_second if elapsed >= 0 else 0.0
+        raw, jacobian, by_time = self._score.value_and_tangents(
+            (volts - self._ground_volt) / self._volt_per_unit,
+            1.0 - max(elapsed, 0.0) / self._solve_second,
+        )
+        return self._ground_volt + self._volt_per_unit * raw, jacobian, rate * by_time
+
+
+def score_block(
+    network: ScoreNetwork, scaling: Scaling, inputs: tuple[str, ...], outputs: tuple[str, ...]
+) -> Block:
+    """The block that drives `outputs` (raw score) from `inputs` (states)."""
+    function = ScoreFunction(network, scaling)
+    return Block("score", inputs, outputs, function.value, function.tangents)

@@ -1,0 +1,114 @@
+"""Where a trace comes from: enough to repeat the run."""
+
+import os
+import platform
+import shlex
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import h5py
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+_PACKAGES = ("cosim", "h5py", "numpy", "PySpice", "scipy", "torch")
+
+
+class Host(BaseModel):
+    """Facts of the machine that can change numbers or speed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    machine: str
+    operating_system: str
+    cores: int
+
+    @classmethod
+    def here(cls) -> "Host":
+        """This machine."""
+        return cls(
+            machine=platform.machine(),
+            operating_system=platform.platform(),
+            cores=os.cpu_count() or 1,
+        )
+
+
+class Provenance(BaseModel):
+    """What determined a run.
+
+    Attributes:
+        configuration_toml: the run file, defaults included.
+        netlist: the netlist text, as ngspice got it.
+        seeds: each random generator's seed, below 2^63.
+        software: versions by name, `python` and `ngspice` among them.
+        model_sha256: SHA-256 of the score model's file; empty without one.
+        host: the machine.
+        started: ISO 8601 time with zone.
+        command_line: what the user typed.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    configuration_toml: str
+    netlist: str
+    seeds: dict[str, int]
+    software: dict[str, str]
+    model_sha256: str
+    host: Host
+    started: str
+    command_line: str
+
+    @classmethod
+    def collect(
+        cls,
+        *,
+        configuration_toml: str,
+        netlist: str,
+        seeds: dict[str, int],
+        ngspice_version: str,
+        model_sha256: str = "",
+    ) -> "Provenance":
+        """The given facts with those that this process knows: software, host, time, command."""
+        packages = {name: version(name) for name in _PACKAGES}
+        return cls(
+            configuration_toml=configuration_toml,
+            netlist=netlist,
+            seeds=seeds,
+            software={
+                "python": platform.python_version(),
+                "HDF5": h5py.version.hdf5_version,
+                "ngspice": ngspice_version,
+                **packages,
+            },
+            model_sha256=model_sha256,
+            host=Host.here(),
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            command_line=shlex.join(sys.argv),
+        )
+
+    def store(self, group: h5py.Group) -> None:
+        """Write into an empty HDF5 group."""
+        for name, value in self.model_dump(mode="json").items():
+            if isinstance(value, dict):
+                group.create_group(name).attrs.update(value)
+            else:
+                group.create_dataset(name, data=value)
+
+    @classmethod
+    def load(cls, group: h5py.Group) -> "Provenance":
+        """Read what `store` wrote.
+
+        Raises:
+            pydantic.ValidationError, OSError, KeyError, TypeError: it is not what `store` wrote.
+        """
+        facts: dict[str, Any] = {}
+        for name in cls.model_fields:
+            item = group[name]
+            if isinstance(item, h5py.Group):
+                facts[name] = {
+                    k: v.item() if isinstance(v, np.generic) else v for k, v in item.attrs.items()
+                }
+            else:
+                facts[name] = item.asstr()[()]
+        return cls.model_validate(facts)

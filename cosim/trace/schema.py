@@ -1,0 +1,204 @@
+"""The layout of a trace file, version 1: one HDF5 file a run, as any HDF5 >= 1.10 reads it.
+
+::
+
+    /                          attributes `schema` = "cosim-trace", `schema_version` = 1
+    /time                      float64 [points]: circuit time in s, on ngspice's own grid
+    /signals/<block>/<node>    float64 [points]: one recorded signal, 'block.node' in Python
+    /member                    int32 [points], in ensembles only: the member of each point
+    /tail                      float64 [chunk, columns]: the points since the last full chunk
+    /coupling/...              time, signals, member and tail again: what crossed the lockstep
+                               interface, both ways, at every step
+    /events                    compound [events]: time_second, member (-1: the run), kind, message
+    /members/status            string [members], in ensembles only
+    /progress                  compound: what of the above is recorded, and the run's status
+    /outcome                   compound: wall_time_second, content_sha256, reason; set at the end
+    /provenance                texts as datasets, small facts as attributes of groups
+
+Every signal and time has `units` (SI symbols) and `long_name`, as in CF and NeXus. An ensemble
+is CF's 'indexed ragged array': the points of all members in order of arrival, each member on its
+own time grid, `/member` telling whose they are. So the objects in a file are fixed before the
+first point, as HDF5's single-writer-multiple-reader (SWMR) mode demands, and one parent process
+can record what many workers send at the same time.
+
+Signals are chunked and pass through shuffle and gzip, which every HDF5 build has. A compressed
+chunk is written once, when it is full: to rewrite it at every flush would leak its old space.
+Until then its points are rows of `/tail` (columns: its attribute `columns`), uncompressed and
+overwritten in place. `/progress` is the commit record, always written last: the first `points`
+of each signal and then the first `tail_points` rows of `/tail` are the record; anything beyond
+is not yet, or no longer, data. A status of 'running' in a file that nobody writes means that its
+writer was killed: what `/progress` counts is whole all the same. Such a file is opened with
+`h5py.File(path, "r", swmr=True)`; one that was finished opens in any mode and has no tail rows.
+
+`content_sha256` is the SHA-256 of a JSON text (`content_sha256` below) that holds the
+provenance, the signals, the events, the outcome and the SHA-256 of both tables: their rows as
+little-endian float64, columns as in `/tail`.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, NamedTuple, get_args
+
+import h5py
+import numpy as np
+
+from cosim.errors import TraceError
+
+SCHEMA = "cosim-trace"
+SCHEMA_VERSION = 1
+
+Status = Literal["running", "complete", "interrupted", "failed"]
+FinalStatus = Literal["complete", "interrupted", "failed"]
+STATUSES: tuple[str, ...] = get_args(Status)
+
+CHUNK_POINTS = 8192
+"""Points in a chunk of a signal: 64 kB, and what a kill may cost at most at full speed."""
+
+_BUFFER_VALUES = 2**22
+"""Float64 values of a full chunk over all columns (32 MB): many signals get shorter chunks."""
+
+MESSAGE_BYTES = 2000
+"""SWMR allows no variable-length strings after the start; longer messages are cut, with '…'."""
+
+KIND_BYTES = 64
+EVENT_CHUNK = 16
+
+STATUS_TYPE = h5py.string_dtype("ascii", 12)
+_MESSAGE_TYPE = h5py.string_dtype("utf-8", MESSAGE_BYTES)
+
+# At most 64 bytes, and aligned to as much (see the writer), so that it never spans two pages.
+PROGRESS_TYPE = np.dtype(
+    [
+        ("points", "<i8"),
+        ("tail_points", "<i8"),
+        ("coupling_points", "<i8"),
+        ("coupling_tail_points", "<i8"),
+        ("events", "<i8"),
+        ("status", STATUS_TYPE),
+    ]
+)
+OUTCOME_TYPE = np.dtype(
+    [
+        ("wall_time_second", "<f8"),
+        ("content_sha256", h5py.string_dtype("ascii", 64)),
+        ("reason", _MESSAGE_TYPE),
+    ]
+)
+EVENT_TYPE = np.dtype(
+    [
+        ("time_second", "<f8"),
+        ("member", "<i4"),
+        ("kind", h5py.string_dtype("utf-8", KIND_BYTES)),
+        ("message", _MESSAGE_TYPE),
+    ]
+)
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_#+-]*(\.[A-Za-z0-9_][A-Za-z0-9_#+-]*)+")
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A signal to record.
+
+    Attributes:
+        name: block and node, 'integrator_0.out': the dataset /signals/integrator_0/out.
+        unit: SI symbol: V, A, s.
+        description: what a designer sees in it.
+
+    Raises:
+        TraceError: the name is not letters, digits, `_`, `#`, `+` and `-` in parts joined by dots.
+    """
+
+    name: str
+    unit: str
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.name) > _LONGEST_NAME or not _NAME.fullmatch(self.name):
+            raise TraceError(
+                f"A signal cannot be named {self.name[:_LONGEST_NAME]!r} in a trace. Name it by "
+                "block and node, such as 'integrator_0.out': letters, digits, '_', '#', '+' and "
+                f"'-' in parts joined by dots, at most {_LONGEST_NAME} characters."
+            )
+
+    @property
+    def dataset(self) -> str:
+        """Its place in a table's group."""
+        return "signals/" + self.name.replace(".", "/")
+
+
+def check_names(signals: Sequence[Signal]) -> None:
+    """Refuse signals that would share a place.
+
+    Raises:
+        TraceError: a name is used twice, or for a signal and for a block.
+    """
+    names = {signal.name for signal in signals}
+    if len(names) < len(signals):
+        twice = sorted({s.name for s in signals if [t.name for t in signals].count(s.name) > 1})
+        raise TraceError(f"Signals {twice} are given twice. Give each signal a name of its own.")
+    for name in names:
+        parts = name.split(".")
+        for length in range(1, len(parts)):
+            if (block := ".".join(parts[:length])) in names:
+                raise TraceError(
+                    f"'{block}' is named as a signal and, in '{name}', as a block. Rename one."
+                )
+
+
+class Event(NamedTuple):
+    """Something that happened at a circuit time; `member` is -1 for the whole run."""
+
+    time_second: float
+    member: int
+    kind: str
+    message: str
+
+
+def chunk_points(columns: int) -> int:
+    """Points in a chunk of a table with so many columns."""
+    return max(1, min(CHUNK_POINTS, _BUFFER_VALUES // columns))
+
+
+def fitted(text: str, size_byte: int = MESSAGE_BYTES) -> bytes:
+    """UTF-8 of `text`, cut to `size_byte` with a visible '…' where it is longer."""
+    encoded = text.encode()
+    if len(encoded) <= size_byte:
+        return encoded
+    ellipsis = "…".encode()
+    kept = encoded[: size_byte - len(ellipsis)].decode(errors="ignore")
+    return kept.encode() + ellipsis
+
+
+def content_sha256(
+    *,
+    provenance: dict[str, Any],
+    signals: Sequence[Signal],
+    signal_rows_sha256: str,
+    coupling: Sequence[Signal],
+    coupling_rows_sha256: str,
+    events: Sequence[Event],
+    member_status: Sequence[str],
+    status: str,
+    wall_time_second: float,
+    reason: str,
+) -> str:
+    """The content hash of a finished trace, as the module's docstring says."""
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "provenance": provenance,
+        "signals": [asdict(signal) for signal in signals],
+        "signal_rows_sha256": signal_rows_sha256,
+        "coupling": [asdict(signal) for signal in coupling],
+        "coupling_rows_sha256": coupling_rows_sha256,
+        "events": events,
+        "member_status": member_status,
+        "status": status,
+        "wall_time_second": wall_time_second,
+        "reason": reason,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,473 @@
+"""Streams a run to a trace file that other processes may read meanwhile (layout: `schema`)."""
+
+import hashlib
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+
+from cosim.errors import TraceError
+from cosim.trace.provenance import Provenance
+from cosim.trace.schema import (
+    EVENT_CHUNK,
+    EVENT_TYPE,
+    KIND_BYTES,
+    OUTCOME_TYPE,
+    PROGRESS_TYPE,
+    SCHEMA,
+    SCHEMA_VERSION,
+    STATUS_TYPE,
+    Event,
+    FinalStatus,
+    Signal,
+    check_names,
+    chunk_points,
+    content_sha256,
+    fitted,
+)
+
+FLUSH_SECOND = 0.5
+"""Half of the second that a kill may cost, so that a slow disk does not break the promise."""
+
+_TAIL_CHUNK_VALUES = 8192
+
+
+class _TableWriter:
+    """Writes the signals that share a time base: full chunks to each, the rest to the tail.
+
+    A row is [member, time, signals...], the member in ensembles only.
+    """
+
+    def __init__(
+        self, group: h5py.Group, signals: Sequence[Signal], time_name: str, members: int | None
+    ) -> None:
+        self.signals = signals
+        self.stored = 0  # points in the signals' datasets
+        self.filled = 0  # points in the buffer, which wait for the chunk to be full
+        self.tail_saved = 0  # of these, points in the tail
+        self.digest = hashlib.sha256()
+        self._members = members
+        self._last_second = np.full(members or 1, -np.inf)
+        names = ["member"] * (members is not None) + ["time"] + [s.name for s in signals]
+        self._time_column = names.index("time")
+        self._rows = np.empty((chunk_points(len(names)), len(names)), dtype="<f8")
+        self._datasets: list[h5py.Dataset] = []
+        if members is not None:
+            self._add_dataset(group, "member", "<i4")
+        self._add_dataset(group, "time", "<f8", units="s", long_name=time_name)
+        for signal in signals:
+            self._add_dataset(
+                group, signal.dataset, "<f8", units=signal.unit, long_name=signal.description
+            )
+        self._tail = group.create_dataset(
+            "tail",
+            self._rows.shape,
+            "<f8",
+            chunks=(min(len(self._rows), 1 + _TAIL_CHUNK_VALUES // len(names)), len(names)),
+            fill_time="never",
+        )
+        self._tail.attrs["columns"] = names
+
+    def _add_dataset(self, group: h5py.Group, name: str, kind: str, **attributes: str) -> None:
+        dataset = group.create_dataset(
+            name,
+            (0,),
+            kind,
+            maxshape=(None,),
+            chunks=(len(self._rows),),
+            compression="gzip",
+            compression_opts=1,
+            shuffle=True,
+        )
+        dataset.attrs.update(attributes)
+        self._datasets.append(dataset)
+
+    def append(
+        self,
+        time_second: np.ndarray,
+        values: np.ndarray,
+        member: int | None,
+        commit: Callable[[], None],
+    ) -> None:
+        """Buffer points; each full chunk is stored and committed."""
+        points = len(time_second)
+        if np.shape(time_second) != (points,) or np.shape(values) != (points, len(self.signals)):
+            raise ValueError(
+                f"time_second {np.shape(time_second)} and values {np.shape(values)} are not [n] "
+                f"and [n, {len(self.signals)}]"
+            )
+        index = self.member_index(member)
+        self._check_time(np.asarray(time_second, dtype=float), index)
+        first = 0
+        while first < points:
+            room = self._rows[self.filled : self.filled + points - first]
+            last = first + len(room)
+            if self._members is not None:
+                room[:, 0] = index
+            room[:, self._time_column] = time_second[first:last]
+            room[:, self._time_column + 1 :] = values[first:last]
+            self.filled += len(room)
+            first = last
+            if self.filled == len(self._rows):
+                self.store()
+                commit()
+
+    def member_index(self, member: int | None) -> int:
+        """The member's number, 0 where there is one run."""
+        if self._members is None and member is None:
+            return 0
+        if self._members is None or member is None or not 0 <= member < self._members:
+            raise ValueError(f"there is no member {member} in a trace of {self._members} members")
+        return member
+
+    def _check_time(self, time_second: np.ndarray, index: int) -> None:
+        """Points are found by their time: it must be finite and not go back."""
+        before = np.concatenate([self._last_second[[index]], time_second])
+        wrong = np.flatnonzero(~(np.isfinite(time_second) & (time_second >= before[:-1])))
+        if len(wrong):
+            row = wrong[0]
+            raise TraceError(
+                f"A point at {time_second[row]:.9g} s cannot be recorded after one at "
+                f"{before[row]:.9g} s: a trace needs finite times that do not go back. What was "
+                "recorded before is kept. This is a fault of what sent the points; report it."
+            )
+        self._last_second[index] = before[-1]
+
+    def store(self) -> None:
+        """Append the buffered points, a full chunk unless they are the last, to the signals."""
+        rows = self._rows[: self.filled]
+        end = self.stored + self.filled
+        digest = self.digest.copy()
+        digest.update(rows.data)
+        for dataset, column in zip(self._datasets, np.ascontiguousarray(rows.T), strict=True):
+            dataset.resize((end,))
+            dataset[self.stored :] = column
+        # All at once and at the end, so that after Ctrl-C above the same can be done again.
+        self.digest, self.stored, self.filled, self.tail_saved = digest, end, 0, 0
+
+    def save_tail(self) -> None:
+        """Write the buffered points that are not in the file yet to the tail."""
+        new = slice(self.tail_saved, self.filled)
+        self._tail[new] = self._rows[new]
+        self.tail_saved = self.filled
+
+
+class TraceWriter:
+    """Writes one trace; a kill at any moment costs no more than its last second.
+
+    What `append` gets is in the file once a chunk (8,192 points or less) is full, and at the
+    latest half a second later: a thread sees to that, however long the next point takes.
+
+    As a context, it finishes the trace as 'interrupted' (Ctrl-C) or 'failed' (another exception)
+    if the code inside has not called `finish`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        file: h5py.File,
+        tables: tuple[_TableWriter, _TableWriter],
+        provenance: Provenance,
+    ) -> None:
+        """For `create`, which makes the file."""
+        self.path = path
+        self._file = file
+        self._signals, self._coupling = tables
+        self._provenance = provenance
+        self._progress = file["progress"]
+        self._outcome = file["outcome"]
+        self._events_dataset = file["events"]
+        self._events: list[Event] = []
+        self._events_stored = 0
+        self._started = time.monotonic()
+        self._lock = threading.RLock()
+        self._closed_because: TraceError | None = None
+        self._stop = threading.Event()
+        self._flusher = threading.Thread(target=self._flush_regularly, daemon=True)
+        self._flusher.start()
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        *,
+        signals: Sequence[Signal],
+        provenance: Provenance,
+        coupling: Sequence[Signal] = (),
+        members: int | None = None,
+        overwrite: bool = False,
+    ) -> "TraceWriter":
+        """Start a trace; from now on readers can open it.
+
+        Args:
+            path: the file; its folder must exist.
+            signals: what `append` will get, in the order of its columns.
+            provenance: what determines the run.
+            coupling: what `append_coupling` will get.
+            members: how many, for an ensemble.
+            overwrite: replace an existing file, which remains until the new one is ready.
+
+        Raises:
+            TraceError: the file exists or cannot be created, or signals share a name.
+        """
+        path = Path(path)
+        check_names(signals)
+        check_names(coupling)
+        if path.exists() and not overwrite:
+            raise _exists(path)
+        # What bears the final name, an old trace included, can be opened at every moment.
+        partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.partial")
+        try:
+            file = _new_file(partial)
+            try:
+                tables = _lay_out(file, signals, coupling, members, provenance)
+                file.swmr_mode = True
+                if overwrite:
+                    partial.replace(path)
+                else:
+                    os.link(partial, path)  # unlike a renaming, this fails if `path` exists
+            except BaseException:
+                file.close()
+                raise
+            finally:
+                partial.unlink(missing_ok=True)
+        except FileExistsError:
+            raise _exists(path) from None
+        except (OSError, RuntimeError, ValueError) as error:
+            raise TraceError(
+                f"The trace {path} cannot be created: {_reason(error)}. Choose a folder that "
+                "exists, that you may write to and that has space."
+            ) from error
+        return cls(path, file, tables, provenance)
+
+    def append(
+        self, time_second: np.ndarray, values: np.ndarray, member: int | None = None
+    ) -> None:
+        """Record accepted points.
+
+        Args:
+            time_second: circuit times [n], finite, not going back.
+            values: the signals [n, signals]; NaN and infinities are recorded as they are.
+            member: whose points these are, in an ensemble.
+
+        Raises:
+            TraceError: the file cannot be written any more, or time goes back.
+        """
+        with self._writable():
+            self._signals.append(time_second, values, member, self._commit)
+
+    def append_coupling(
+        self, time_second: np.ndarray, values: np.ndarray, member: int | None = None
+    ) -> None:
+        """Record what crossed the lockstep interface; everything as in `append`."""
+        with self._writable():
+            self._coupling.append(time_second, values, member, self._commit)
+
+    def event(self, time_second: float, kind: str, message: str, member: int | None = None) -> None:
+        """Record what happened at a circuit time; NaN where there is none.
+
+        Raises:
+            TraceError: the file cannot be written any more.
+        """
+        with self._writable():
+            number = -1 if member is None else self._signals.member_index(member)
+            texts = fitted(kind, KIND_BYTES).decode(), fitted(message).decode()
+            self._events.append(Event(float(time_second), number, *texts))
+
+    def finish_member(self, member: int, status: FinalStatus = "complete") -> None:
+        """Mark how a member of an ensemble ended, after its last point.
+
+        Raises:
+            TraceError: the file cannot be written any more.
+        """
+        with self._writable():
+            index = self._signals.member_index(member)
+            self._flush()  # no member counts as ended before its points are in the file
+            self._file["members/status"][index] = status
+            self._file.flush()
+
+    def finish(self, status: FinalStatus = "complete", reason: str = "") -> None:
+        """Write what is buffered, the content hash and, last, the status; close the file.
+
+        Args:
+            status: how the run ended.
+            reason: why it was interrupted or failed.
+
+        Raises:
+            TraceError: the file cannot be written any more; its status remains 'running'.
+        """
+        try:
+            with self._writable():
+                self._signals.store()
+                self._coupling.store()
+                self._store_events()
+                self._store_outcome(status, reason)
+                self._commit()
+                self._commit(status)
+                self._file.close()
+                self._closed_because = TraceError(f"The trace {self.path} is already finished.")
+        finally:
+            self._stop_flusher()
+
+    def __enter__(self) -> "TraceWriter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._closed_because is not None:
+            self._stop_flusher()
+        elif error is None:
+            self.finish("interrupted", "The writer was closed before the run was finished.")
+        elif isinstance(error, KeyboardInterrupt):
+            self.finish("interrupted", "The user interrupted the run.")
+        else:
+            self.finish("failed", str(error) or type(error).__name__)
+
+    # -- the commit protocol: see the docstring of `schema` --------------------------------------
+
+    def _commit(self, status: str = "running") -> None:
+        """Let what has been written count, once it has reached the file."""
+        self._file.flush()
+        counts = (
+            self._signals.stored,
+            self._signals.tail_saved,
+            self._coupling.stored,
+            self._coupling.tail_saved,
+            self._events_stored,
+        )
+        self._progress[()] = np.array((*counts, status), PROGRESS_TYPE)
+        self._progress.flush()
+
+    def _flush(self) -> None:
+        self._commit()  # the tail's old rows must no longer count when they are overwritten
+        self._signals.save_tail()
+        self._coupling.save_tail()
+        self._store_events()
+        self._commit()
+
+    def _store_events(self) -> None:
+        new = self._events[self._events_stored :]
+        if new:
+            self._events_dataset.resize((len(self._events),))
+            self._events_dataset[self._events_stored :] = np.array(
+                [(*event[:2], event.kind.encode(), event.message.encode()) for event in new],
+                EVENT_TYPE,
+            )
+            self._events_stored = len(self._events)
+
+    def _store_outcome(self, status: FinalStatus, reason: str) -> None:
+        wall_time_second = time.monotonic() - self._started
+        stored_reason = fitted(reason)
+        sha256 = content_sha256(
+            provenance=self._provenance.model_dump(mode="json"),
+            signals=self._signals.signals,
+            signal_rows_sha256=self._signals.digest.hexdigest(),
+            coupling=self._coupling.signals,
+            coupling_rows_sha256=self._coupling.digest.hexdigest(),
+            events=self._events,
+            member_status=self._member_statuses(),
+            status=status,
+            wall_time_second=wall_time_second,
+            reason=stored_reason.decode(),
+        )
+        self._outcome[()] = np.array((wall_time_second, sha256, stored_reason), OUTCOME_TYPE)
+
+    def _member_statuses(self) -> list[str]:
+        return list(self._file["members/status"].asstr()) if "members" in self._file else []
+
+    def _flush_regularly(self) -> None:
+        while not self._stop.wait(FLUSH_SECOND):
+            with suppress(TraceError), self._writable():  # the user's next call raises it again
+                self._flush()
+
+    def _stop_flusher(self) -> None:
+        self._stop.set()
+        self._flusher.join()
+
+    @contextmanager
+    def _writable(self) -> Iterator[None]:
+        """One thread at a time, and none after HDF5 has failed: its state is unknown then."""
+        with self._lock:
+            if self._closed_because is not None:
+                raise self._closed_because
+            try:
+                yield
+            except (OSError, RuntimeError) as error:
+                self._stop.set()
+                self._closed_because = TraceError(
+                    f"The trace {self.path} cannot be written any more: {_reason(error)}. What "
+                    "was recorded until a second before is in it and can be read. Make space or "
+                    "choose another folder, and run again."
+                )
+                with suppress(OSError, RuntimeError):
+                    self._file.close()
+                raise self._closed_because from error
+
+
+def _new_file(path: Path) -> h5py.File:
+    return h5py.File(
+        path,
+        "x",
+        libver=("v110", "v110"),  # the first with SWMR, for the sake of other readers
+        locking=False,  # some file systems have no locks, and readers come after the start
+        rdcc_nbytes=0,  # whole chunks only are written: a cache would only cost memory
+        alignment_threshold=PROGRESS_TYPE.itemsize,
+        alignment_interval=64,  # a kill can cut a write at a page's border: see PROGRESS_TYPE
+    )
+
+
+def _lay_out(
+    file: h5py.File,
+    signals: Sequence[Signal],
+    coupling: Sequence[Signal],
+    members: int | None,
+    provenance: Provenance,
+) -> tuple[_TableWriter, _TableWriter]:
+    """Create everything that the file will hold."""
+    file.attrs.update(schema=SCHEMA, schema_version=SCHEMA_VERSION)
+    provenance.store(file.create_group("provenance"))
+    file.create_dataset(
+        "events",
+        (0,),
+        EVENT_TYPE,
+        maxshape=(None,),
+        chunks=(EVENT_CHUNK,),
+        compression="gzip",
+        compression_opts=1,
+    )
+    if members is not None:
+        file["members/status"] = np.full(members, b"running", STATUS_TYPE)
+    tables = (
+        _TableWriter(file, signals, "circuit time of accepted points", members),
+        _TableWriter(
+            file.create_group("coupling"), coupling, "circuit time of lockstep exchanges", members
+        ),
+    )
+    file["outcome"] = np.array((np.nan, b"", b""), OUTCOME_TYPE)
+    file["progress"] = np.array((0, 0, 0, 0, 0, b"running"), PROGRESS_TYPE)
+    return tables
+
+
+def _exists(path: Path) -> TraceError:
+    return TraceError(
+        f"The trace {path} exists already and is not overwritten. Give another path, or ask for "
+        "it to be replaced (--force; overwrite=True in Python)."
+    )
+
+
+def _reason(error: Exception) -> str:
+    """What the operating system or HDF5 says, in a line."""
+    number: Any = getattr(error, "errno", None)
+    return os.strerror(number) if number else str(error).splitlines()[0]
