@@ -76,7 +76,9 @@ def draw_solve(solve: Solve, title: str, path: Path) -> None:
     axes["error"].set_xlabel("circuit time (us); precharge shaded")
     plane = axes["plane"]
     running = solve.running
-    plane.plot(*solve.reference[running].T[:2], "--", color=_REFERENCE, lw=0.9, label="reference")
+    plane.plot(
+        *solve.reference[running].T[:2], "--", color=_REFERENCE, lw=0.9, zorder=3, label="reference"
+    )
     plane.plot(*solve.state[running].T[:2], color=_CIRCUIT, label="circuit")
     plane.plot(*solve.state[running][0][:2], "o", mfc="white", color=_CIRCUIT, label="tau = 0")
     plane.plot(*solve.state[running][-1][:2], "o", color=_CIRCUIT, label="tau = 1: the sample")

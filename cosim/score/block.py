@@ -1,11 +1,15 @@
 """The score model as a lockstep block: node volts in, raw-score volts out."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from cosim.engine.lockstep import Block
 from cosim.scaling import Scaling
 from cosim.score.compiled import CompiledScore
-from cosim.score.network import ScoreNetwork
+
+if TYPE_CHECKING:
+    from cosim.score.network import ScoreNetwork
 
 
 class ScoreFunction:
@@ -16,7 +20,7 @@ class ScoreFunction:
         scaling: ties volts and seconds to x and t.
     """
 
-    def __init__(self, network: ScoreNetwork, scaling: Scaling) -> None:
+    def __init__(self, network: "ScoreNetwork", scaling: Scaling) -> None:
         self._score = CompiledScore(network)
         self._volt_per_unit = scaling.volt_per_unit
         self._ground_volt = scaling.analog_ground_volt
@@ -42,7 +46,7 @@ class ScoreFunction:
 
 
 def score_block(
-    network: ScoreNetwork, scaling: Scaling, inputs: tuple[str, ...], outputs: tuple[str, ...]
+    network: "ScoreNetwork", scaling: Scaling, inputs: tuple[str, ...], outputs: tuple[str, ...]
 ) -> Block:
     """The block that drives `outputs` (raw score) from `inputs` (states)."""
     function = ScoreFunction(network, scaling)

@@ -5,11 +5,14 @@ in one pass. tests/score/test_compiled.py holds it against torch and torch.func 
 """
 
 import math
+from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
 
-from cosim.score.network import ScoreNetwork
+if TYPE_CHECKING:  # worker processes do without torch, which takes seconds to import
+    from cosim.score.network import ScoreNetwork
+
 
 Matrices = tuple[np.ndarray, ...]
 
@@ -57,7 +60,7 @@ def _propagate(
 class CompiledScore:
     """A network's weights as plain arrays, with the compiled evaluation."""
 
-    def __init__(self, network: ScoreNetwork) -> None:
+    def __init__(self, network: "ScoreNetwork") -> None:
         arrays = [
             (layer.weight.detach().double().numpy().copy(), layer.bias.detach().double().numpy())
             for layer in network.linear_layers

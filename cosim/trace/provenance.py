@@ -9,8 +9,10 @@ from importlib.metadata import version
 from typing import Any
 
 import h5py
-import numpy as np
 from pydantic import BaseModel, ConfigDict
+
+from cosim.trace.record import group_of, read_attributes, small_dataset
+from cosim.trace.schema import text
 
 _PACKAGES = ("cosim", "h5py", "numpy", "PySpice", "scipy", "torch")
 
@@ -91,24 +93,22 @@ class Provenance(BaseModel):
         """Write into an empty HDF5 group."""
         for name, value in self.model_dump(mode="json").items():
             if isinstance(value, dict):
-                group.create_group(name).attrs.update(value)
+                facts = group.create_group(name).attrs
+                facts.update({k: text(v) if isinstance(v, str) else v for k, v in value.items()})
             else:
-                group.create_dataset(name, data=value)
+                group[name] = text(value)
 
     @classmethod
     def load(cls, group: h5py.Group) -> "Provenance":
         """Read what `store` wrote.
 
         Raises:
-            pydantic.ValidationError, OSError, KeyError, TypeError: it is not what `store` wrote.
+            OSError, KeyError, TypeError, ValueError: it is not what `store` wrote.
         """
         facts: dict[str, Any] = {}
         for name in cls.model_fields:
-            item = group[name]
-            if isinstance(item, h5py.Group):
-                facts[name] = {
-                    k: v.item() if isinstance(v, np.generic) else v for k, v in item.attrs.items()
-                }
+            if isinstance(group.get(name), h5py.Group):
+                facts[name] = read_attributes(group_of(group, name))
             else:
-                facts[name] = item.asstr()[()]
+                facts[name] = small_dataset(group, name)[()].decode()
         return cls.model_validate(facts)

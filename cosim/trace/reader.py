@@ -15,13 +15,21 @@ import numpy as np
 from cosim.errors import TraceError
 from cosim.trace.decimate import decimate
 from cosim.trace.provenance import Provenance
-from cosim.trace.record import Record, check_chunks, check_schema, checking, dataset_of, group_of
+from cosim.trace.record import (
+    Record,
+    check_chunks,
+    check_schema,
+    checking,
+    dataset_of,
+    group_of,
+    open_for_reading,
+    small_dataset,
+)
 from cosim.trace.schema import (
     EVENT_CHUNK,
     EVENT_TYPE,
     OUTCOME_TYPE,
     PROGRESS_TYPE,
-    STATUS_TYPE,
     STATUSES,
     Event,
     Signal,
@@ -230,7 +238,6 @@ class Trace(Table):
         self._file = file
         self._member: int | None = None
         with checking(path):
-            self._size_byte = path.stat().st_size
             self._progress, signals, coupling = self._snapshot()
             self._status = self._progress["status"].decode()
             if self._status not in STATUSES:
@@ -253,9 +260,7 @@ class Trace(Table):
                 f"There is no trace {path}. Give the path of a file that `cosim run` has written."
             )
         with checking(path):
-            # Only SWMR mode opens a file with a live or killed writer; locks would add nothing,
-            # and some file systems have none.
-            file = h5py.File(path, "r", swmr=True, locking=False, rdcc_nbytes=2**20)
+            file = open_for_reading(path)
             try:
                 check_schema(path, file)
                 return cls(path, file)
@@ -378,21 +383,10 @@ class Trace(Table):
     @cached_property
     def _outcome(self) -> Any:
         with checking(self.path):
-            return self._small("outcome", OUTCOME_TYPE)[()]
-
-    def _small(self, name: str, kind: np.dtype) -> h5py.Dataset:
-        """A dataset that is stored in one piece, in this file."""
-        dataset = dataset_of(self._file, name, kind)
-        if dataset.id.get_create_plist().get_layout() != h5py.h5d.CONTIGUOUS or dataset.external:
-            raise ValueError(f"'{name}' is not stored in one piece")
-        if dataset.nbytes > self._size_byte:
-            raise ValueError(f"'{name}' is larger than the file")
-        return dataset
+            return small_dataset(self._file, "outcome", OUTCOME_TYPE)[()]
 
     def _read_progress(self) -> Any:
-        dataset = self._small("progress", PROGRESS_TYPE)
-        dataset.refresh()
-        return dataset[()]
+        return small_dataset(self._file, "progress", PROGRESS_TYPE)[()]
 
     def _snapshot(self) -> tuple[Any, "Record", "Record"]:
         """Progress and tails that belong together, though a writer may go on meanwhile."""
@@ -416,9 +410,7 @@ class Trace(Table):
     def _read_member_statuses(self) -> list[str]:
         if "members" not in self._file:
             return []
-        dataset = self._small("members/status", STATUS_TYPE)
-        dataset.refresh()
-        return [status.decode() for status in dataset[()]]
+        return [status.decode() for status in small_dataset(self._file, "members/status")[()]]
 
     def __repr__(self) -> str:
         who = "" if self._member is None else f", member {self._member}"

@@ -4,7 +4,9 @@ Sizes, filters and links are checked before anything is read, so that a damaged 
 costs an error, not the memory of the machine.
 """
 
+import ctypes
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -23,6 +25,8 @@ from cosim.trace.schema import (
 )
 
 _READ_VALUES = 2**22
+_CHUNK_CACHE_BYTE = 2**20
+_METADATA_READ_ATTEMPTS = 24  # 17 ms in all
 _FILTERS = {h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE}
 
 
@@ -34,9 +38,9 @@ class Record:
         self._group = group
         self._stored = stored
         self._trusted: set[str] = set()
+        self.columns = [name.decode() for name in small_dataset(group, "columns")[()]]
         tail = dataset_of(group, "tail", np.dtype("<f8"))
         tail.refresh()
-        self.columns = [str(name) for name in tail.attrs["columns"]]
         self._chunk = chunk_points(len(self.columns))
         if tail.shape != (self._chunk, len(self.columns)) or _filters(tail) or _is_remote(tail):
             raise ValueError("its tail is malformed")
@@ -49,8 +53,8 @@ class Record:
     def signal(self, name: str) -> Signal:
         """What was declared of a signal."""
         with checking(self.path):
-            attributes = self._column(name).attrs
-            return Signal(name, str(attributes["units"]), str(attributes["long_name"]))
+            attributes = read_attributes(self._column(name))
+            return Signal(name, attributes["units"], attributes["long_name"])
 
     def signals(self) -> list[Signal]:
         """All that was declared."""
@@ -70,6 +74,8 @@ class Record:
     def _rows_by_member(self) -> tuple[np.ndarray, np.ndarray]:
         """Row numbers, sorted by member, and the members in this order."""
         members = self.read("member", 0, self.points)
+        if np.any(members != np.floor(members)):
+            raise TraceError(f"{self.path} is damaged: it has points of no member. ")
         order = np.argsort(members, kind="stable")
         return order, members[order]
 
@@ -100,27 +106,75 @@ class Record:
         return dataset
 
 
+def open_for_reading(path: Path) -> h5py.File:
+    """Open in SWMR mode, the only one that reads the file of a live or killed writer.
+
+    Raises:
+        OSError, RuntimeError: it is not HDF5, or is damaged.
+    """
+    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    # A writer needs no lock from us, and some file systems have none.
+    access.set_file_locking(False, True)
+    access.set_cache(0, 521, _CHUNK_CACHE_BYTE, 0.75)
+    # In SWMR mode HDF5 takes a wrong checksum for a write under way, and tries again, 100 times,
+    # waiting 1 ns and then twice as long each time: for ever, if the file is damaged. h5py does
+    # not offer the setting; the library that it has loaded does.
+    set_attempts = ctypes.CDLL(h5py.h5p.__file__).H5Pset_metadata_read_attempts
+    set_attempts.argtypes = (ctypes.c_int64, ctypes.c_uint)
+    if set_attempts(access.id, _METADATA_READ_ATTEMPTS) < 0:
+        raise RuntimeError("HDF5 refuses a limit of attempts to read")
+    flags = h5py.h5f.ACC_RDONLY | h5py.h5f.ACC_SWMR_READ
+    return h5py.File(h5py.h5f.open(os.fsencode(path), flags, access))
+
+
 def check_schema(path: Path, file: h5py.File) -> None:
-    if file.attrs.get("schema") != SCHEMA:
+    """Refuse another program's file, and a later layout."""
+    attributes = read_attributes(file)
+    if attributes.get("schema") != SCHEMA:
         raise TraceError(
             f"{path} is an HDF5 file, but not a cosim trace. Give a file that `cosim run` has "
             "written."
         )
-    version = int(file.attrs["schema_version"])
-    if version != SCHEMA_VERSION:
+    if attributes["schema_version"] != SCHEMA_VERSION:
         raise TraceError(
-            f"{path} is a cosim trace of schema version {version}; this cosim reads version "
-            f"{SCHEMA_VERSION}. Install a cosim that reads it."
+            f"{path} is a cosim trace of schema version {attributes['schema_version']}; this "
+            f"cosim reads version {SCHEMA_VERSION}. Install a cosim that reads it."
         )
 
 
-def dataset_of(group: h5py.Group, path: str, kind: np.dtype) -> h5py.Dataset:
+def read_attributes(item: h5py.Group | h5py.Dataset) -> dict[str, Any]:
+    """Its attributes, which must be strings of fixed length or numbers."""
+    attributes = {}
+    for name in item.attrs:
+        stored = item.attrs.get_id(name)
+        if stored.shape != () or stored.dtype.kind not in "Siu":
+            raise ValueError(f"attribute '{name}' of '{item.name}' is malformed")
+        value = item.attrs[name]
+        attributes[name] = value.decode() if stored.dtype.kind == "S" else int(value)
+    return attributes
+
+
+def small_dataset(group: h5py.Group, path: str, kind: np.dtype | None = None) -> h5py.Dataset:
+    """A dataset that is stored in one piece; of strings of fixed length, if no kind is given."""
+    dataset = dataset_of(group, path, kind)
+    if dataset.id.get_create_plist().get_layout() != h5py.h5d.CONTIGUOUS or dataset.external:
+        raise ValueError(f"'{path}' is not stored in one piece")
+    if dataset.nbytes > group.file.id.get_filesize():
+        raise ValueError(f"'{path}' is larger than the file")
+    dataset.refresh()
+    return dataset
+
+
+def dataset_of(group: h5py.Group, path: str, kind: np.dtype | None) -> h5py.Dataset:
+    """A dataset of this very file, of this kind; strings of fixed length, if none is given."""
     *parents, name = path.split("/")
     for parent in parents:
         group = group_of(group, parent)
     dataset = _own(group, name)
-    if not isinstance(dataset, h5py.Dataset) or dataset.dtype != kind:
-        raise ValueError(f"'{path}' is not a dataset of {kind}")
+    if not isinstance(dataset, h5py.Dataset):
+        raise ValueError(f"'{path}' is not a dataset")
+    if dataset.dtype.kind != "S" if kind is None else dataset.dtype != kind:
+        raise ValueError(f"'{path}' holds {dataset.dtype}")
     return dataset
 
 

@@ -7,15 +7,18 @@
     /signals/<block>/<node>    float64 [points]: one recorded signal, 'block.node' in Python
     /member                    int32 [points], in ensembles only: the member of each point
     /tail                      float64 [chunk, columns]: the points since the last full chunk
-    /coupling/...              time, signals, member and tail again: what crossed the lockstep
-                               interface, both ways, at every step
+    /columns                   string [columns]: 'member', 'time' and the signals, as in /tail
+    /coupling/...              all of the above again, for what crossed the lockstep interface,
+                               both ways, at every step
     /events                    compound [events]: time_second, member (-1: the run), kind, message
     /members/status            string [members], in ensembles only
     /progress                  compound: what of the above is recorded, and the run's status
     /outcome                   compound: wall_time_second, content_sha256, reason; set at the end
     /provenance                texts as datasets, small facts as attributes of groups
 
-Every signal and time has `units` (SI symbols) and `long_name`, as in CF and NeXus. An ensemble
+Every signal and time has `units` (SI symbols) and `long_name`, as in CF and NeXus. All strings
+are UTF-8 of fixed length: HDF5 keeps those of variable length in a heap without checksums, in
+which a wrong bit can make it search for ever, and allows none in SWMR mode. An ensemble
 is CF's 'indexed ragged array': the points of all members in order of arrival, each member on its
 own time grid, `/member` telling whose they are. So the objects in a file are fixed before the
 first point, as HDF5's single-writer-multiple-reader (SWMR) mode demands, and one parent process
@@ -23,8 +26,7 @@ can record what many workers send at the same time.
 
 Signals are chunked and pass through shuffle and gzip, which every HDF5 build has. A compressed
 chunk is written once, when it is full: to rewrite it at every flush would leak its old space.
-Until then its points are rows of `/tail` (columns: its attribute `columns`), uncompressed and
-overwritten in place. `/progress` is the commit record, always written last: the first `points`
+Until then its points are rows of `/tail`, uncompressed and overwritten in place. `/progress` is the commit record, always written last: the first `points`
 of each signal and then the first `tail_points` rows of `/tail` are the record; anything beyond
 is not yet, or no longer, data. A status of 'running' in a file that nobody writes means that its
 writer was killed: what `/progress` counts is whole all the same. Such a file is opened with
@@ -61,7 +63,7 @@ _BUFFER_VALUES = 2**22
 """Float64 values of a full chunk over all columns (32 MB): many signals get shorter chunks."""
 
 MESSAGE_BYTES = 2000
-"""SWMR allows no variable-length strings after the start; longer messages are cut, with '…'."""
+"""Longer messages are cut, and end in '…'."""
 
 KIND_BYTES = 64
 EVENT_CHUNK = 16
@@ -148,6 +150,12 @@ def check_names(signals: Sequence[Signal]) -> None:
                 raise TraceError(
                     f"'{block}' is named as a signal and, in '{name}', as a block. Rename one."
                 )
+
+
+def text(value: str) -> np.ndarray:
+    """A string as it is stored."""
+    encoded = value.encode()
+    return np.array(encoded, h5py.string_dtype("utf-8", max(1, len(encoded))))
 
 
 class Event(NamedTuple):

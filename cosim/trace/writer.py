@@ -32,6 +32,7 @@ from cosim.trace.schema import (
     chunk_points,
     content_sha256,
     fitted,
+    text,
 )
 
 FLUSH_SECOND = 0.5
@@ -74,7 +75,7 @@ class _TableWriter:
             chunks=(min(len(self._rows), 1 + _TAIL_CHUNK_VALUES // len(names)), len(names)),
             fill_time="never",
         )
-        self._tail.attrs["columns"] = names
+        group["columns"] = np.array([name.encode() for name in names])
 
     def _add_dataset(self, group: h5py.Group, name: str, kind: str, **attributes: str) -> None:
         dataset = group.create_dataset(
@@ -87,7 +88,7 @@ class _TableWriter:
             compression_opts=1,
             shuffle=True,
         )
-        dataset.attrs.update(attributes)
+        dataset.attrs.update({key: text(value) for key, value in attributes.items()})
         self._datasets.append(dataset)
 
     def append(
@@ -436,7 +437,7 @@ def _lay_out(
     provenance: Provenance,
 ) -> tuple[_TableWriter, _TableWriter]:
     """Create everything that the file will hold."""
-    file.attrs.update(schema=SCHEMA, schema_version=SCHEMA_VERSION)
+    file.attrs.update(schema=text(SCHEMA), schema_version=SCHEMA_VERSION)
     provenance.store(file.create_group("provenance"))
     file.create_dataset(
         "events",

@@ -1,0 +1,58 @@
+"""Samplers against a diffusion whose flow is known: data at one point, so score = -x' / sigma^2."""
+
+import numpy as np
+import pytest
+import torch
+
+from cosim.score.sampling import euler, euler_maruyama, heun, initial_states, reference_solution
+from cosim.score.sde import VariancePreserving
+
+SDE = VariancePreserving(beta_min=0.1, beta_max=2.0)
+DEVIATION = 0.5
+
+
+class GaussianScore(torch.nn.Module):
+    """Exact score for data N(0, DEVIATION^2)."""
+
+    def forward(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        return -x / variance(t)
+
+
+def variance(t: torch.Tensor) -> torch.Tensor:
+    return SDE.alpha(t) ** 2 * DEVIATION**2 + SDE.sigma(t) ** 2
+
+
+def exact(states: torch.Tensor) -> torch.Tensor:
+    """The flow keeps x / sd(t) constant."""
+    zero, one = torch.tensor(0.0, dtype=torch.float64), torch.tensor(1.0, dtype=torch.float64)
+    return states * torch.sqrt(variance(zero) / variance(one))
+
+
+@pytest.mark.parametrize(("sampler", "order"), [(euler, 1), (heun, 2)])
+def test_order(sampler: object, order: int) -> None:
+    start = torch.tensor([[1.0, -2.0]], dtype=torch.float64)
+    steps = [20, 40, 80, 160]
+    errors = [
+        float((sampler(GaussianScore(), SDE, start, n) - exact(start)).abs().max())  # type: ignore[operator]
+        for n in steps
+    ]
+    slope = -np.polyfit(np.log(steps), np.log(errors), 1)[0]
+    assert slope == pytest.approx(order, abs=0.1)
+
+
+def test_reference_solution_is_the_closed_form() -> None:
+    start = torch.tensor([1.0, -2.0], dtype=torch.float64)
+    solved = reference_solution(GaussianScore(), SDE, start.numpy(), np.array([0.0, 1.0]))  # type: ignore[arg-type]
+    np.testing.assert_allclose(solved, [start.numpy(), exact(start).numpy()], rtol=1e-9)
+
+
+def test_reverse_sde_reaches_the_data_distribution() -> None:
+    one = torch.tensor(1.0, dtype=torch.float64)
+    start = torch.sqrt(variance(one)) * initial_states(20_000, 2, seed=1)
+    samples = euler_maruyama(GaussianScore(), SDE, start, steps=200, seed=2)  # type: ignore[arg-type]
+    # 40,000 values: the sd's own standard error is 0.35 %; Euler-Maruyama's bias is about 1 %.
+    assert float(samples.std()) == pytest.approx(DEVIATION, rel=0.03)
+
+
+def test_initial_states_do_not_depend_on_their_number() -> None:
+    assert torch.equal(initial_states(3, 2, seed=5), initial_states(10, 2, seed=5)[:3])

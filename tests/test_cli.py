@@ -1,0 +1,180 @@
+"""The command line as a user meets it: results, and faults in one paragraph."""
+
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cosim.cli import main
+from cosim.trace import Trace
+
+IDEAL = ("--fidelity", "opamp=ideal")
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    output: str
+    errors: str
+
+
+@pytest.fixture
+def cosim(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., Done]:
+    """Runs the command in this process (torch takes seconds to import), in a folder of its own."""
+
+    def command(*arguments: str) -> Done:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["cosim", *arguments])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Done(int(ended.value.code or 0), *capfd.readouterr())
+
+    return command
+
+
+def assert_one_paragraph(done: Done, *says: str) -> None:
+    assert done.code not in (0, 1), done.errors
+    assert "Traceback" not in done.output + done.errors
+    message = done.errors[done.errors.index("Error:") :].strip()
+    assert "\n\n" not in message
+    for part in says:
+        assert part in " ".join(message.split()), message
+
+
+def test_run_reports_trace_figure_and_netlist(cosim: Callable[..., Done], tmp_path: Path) -> None:
+    done = cosim("run", "circle", *IDEAL)
+    assert done.code == 0, done.errors
+    folder = tmp_path / "results" / "runs" / "circle"
+    for name in ("trace.h5", "solve.png", "solver.cir"):
+        assert (folder / name).is_file()
+        assert f"results/runs/circle/{name}" in done.output
+    trace = Trace.open(folder / "trace.h5")
+    assert trace.complete
+    assert 'task = "circle"' in trace.provenance.configuration_toml
+    assert "external" in trace.provenance.netlist
+
+
+def test_run_file_with_overrides(cosim: Callable[..., Done], tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(
+        'task = "circle"\n[fidelity]\nopamp = "macro"\n[ensemble]\nsamples = 3\nseed = 4\n'
+    )
+    done = cosim("run", "mine.toml", *IDEAL, "--jobs", "2", "-o", "out")
+    assert done.code == 0, done.errors
+    trace = Trace.open(tmp_path / "out" / "trace.h5")
+    assert 'opamp = "ideal"' in trace.provenance.configuration_toml
+    assert trace.provenance.seeds["ensemble"] == 4
+    assert trace.members == 3
+
+
+def test_existing_trace_is_kept_unless_forced(cosim: Callable[..., Done], tmp_path: Path) -> None:
+    run = ("run", "circle", *IDEAL, "-o", "out")
+    assert cosim(*run).code == 0
+    before = (tmp_path / "out" / "trace.h5").read_bytes()
+    assert_one_paragraph(cosim(*run), "exists already", "--force")
+    assert (tmp_path / "out" / "trace.h5").read_bytes() == before
+    assert cosim(*run, "--force").code == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('task = "circle\n', ("not valid TOML", "line 1")),
+        ('task = "circle"\nsample = 3\n', ("key 'sample'", "Extra inputs")),
+        ("[ensemble]\nsamples = 1\n", ("key 'task' is missing",)),
+        ('task = "circle"\n[coupling]\nscheme = "magic"\n', ("coupling.scheme", "linearised")),
+        ('task = "circle"\n[scaling]\nvolt_per_unit = nan\n', ("scaling.volt_per_unit", "finite")),
+        ('task = "circle"\n[process]\ncorner = "hot"\n', ("no corner 'hot'", "typical")),
+        ('task = "squares"\n', ("no task 'squares'", "circle")),
+        ('name = "a; shell rm"\ntask = "circle"\n', ("key 'name'",)),
+    ],
+)
+def test_malformed_run_file(
+    cosim: Callable[..., Done], tmp_path: Path, text: str, says: tuple[str, ...]
+) -> None:
+    (tmp_path / "mine.toml").write_text(text)
+    assert_one_paragraph(cosim("run", "mine.toml"), *says)
+    assert not (tmp_path / "results").exists()
+
+
+def test_unknown_task_and_missing_file(cosim: Callable[..., Done], tmp_path: Path) -> None:
+    assert_one_paragraph(cosim("run", "circel"), "no task 'circel'", "circle")
+    assert_one_paragraph(cosim("run", "absent.toml"), "no run file absent.toml")
+
+
+def test_missing_libngspice(
+    cosim: Callable[..., Done], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NGSPICE_LIBRARY_PATH", str(tmp_path / "none.so"))
+    assert_one_paragraph(cosim("run", "circle", *IDEAL), "NGSPICE_LIBRARY_PATH", "none.so")
+
+
+def test_unwritable_output_folder(cosim: Callable[..., Done], tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file, not a folder")
+    assert_one_paragraph(cosim("run", "circle", *IDEAL, "-o", "out"), "output folder out")
+    assert (tmp_path / "out").read_text() == "a file, not a folder"
+
+
+def test_full_output_folder(tmp_path: Path) -> None:
+    """A limit on file size stands for a full disk: the trace cannot grow beyond it."""
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "cosim", "run", "circle", *IDEAL, "--samples", "60", "-o", "out"],
+        cwd=tmp_path,
+        preexec_fn=limit,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert_one_paragraph(
+        Done(done.returncode, done.stdout, done.stderr), "trace.h5", "cannot be written"
+    )
+    assert Trace.open(tmp_path / "out" / "trace.h5").member(0).points > 0
+
+
+def test_step_longer_than_the_solve(cosim: Callable[..., Done], tmp_path: Path) -> None:
+    assert_one_paragraph(cosim("run", "circle", *IDEAL, "--step", "1e-3"), "step_second")
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_run_leaves_a_trace_that_opens(
+    tmp_path: Path, ending: signal.Signals
+) -> None:
+    running = subprocess.Popen(
+        [sys.executable, "-m", "cosim", "run", "circle", *IDEAL, "--samples", "500", "-o", "out"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    path = tmp_path / "out" / "trace.h5"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if path.exists() and Trace.open(path).member(0).points > 100:
+            break
+        time.sleep(0.2)
+    running.send_signal(ending)
+    _, errors = running.communicate(timeout=60)
+    trace = Trace.open(path)
+    assert not trace.complete
+    assert trace.member(0).points > 100
+    if ending is signal.SIGINT:
+        assert running.returncode == 130
+        assert trace.status == "interrupted"
+        assert "Interrupted." in errors
+        assert "Traceback" not in errors
