@@ -12,7 +12,7 @@ TORCH_INDEX := https://download.pytorch.org/whl/cpu
 unexport PYTHONDONTWRITEBYTECODE
 
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check netlists bench clean
+.PHONY: help setup run test check figures netlists bench clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -20,7 +20,7 @@ help: ## list the commands
 setup: $(PACKAGES) $(NGSPICE) ## install everything: .venv and .ngspice, nothing outside this folder
 
 run: setup ## the main job: one sample of the ring, generated in ngspice
-	.venv/bin/cosim run circle
+	.venv/bin/cosim run circle --force
 
 test: setup ## the test suite
 	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2
@@ -29,6 +29,11 @@ check: setup ## style and types
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+
+figures: setup ## make results/figures again: one solve, and 200 samples
+	.venv/bin/cosim run circle --samples 200 --jobs 2 --force --output results/runs/figures
+	cp results/runs/figures/solve.png results/figures/circle_solve.png
+	cp results/runs/figures/cloud.png results/figures/circle_cloud.png
 
 netlists: setup ## write netlists/ again from the generators
 	.venv/bin/cosim netlist --all

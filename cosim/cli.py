@@ -195,6 +195,61 @@ def train(
 
 
 @app.command()
+def netlist(
+    block: Annotated[str | None, typer.Argument(help="What to generate: solver.")] = None,
+    task: Annotated[str, typer.Argument(help="The task whose score network it holds.")] = "circle",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File (default: standard output).")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Write every netlist of netlists/ again.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Write a netlist that holds everything, ready for plain `ngspice -b`."""
+    from cosim.netlists import PROJECT_NETLISTS, generated, solver_netlist
+    from cosim.run import write_text
+
+    if everything:
+        for name, text in generated().items():
+            write_text(PROJECT_NETLISTS / name, text)
+            console.print(f"netlist  {PROJECT_NETLISTS / name}", highlight=False, soft_wrap=True)
+        return
+    if block != "solver":
+        raise ConfigurationError(
+            f"There is no netlist generator '{block}' on the command line yet. "
+            "Use `cosim netlist solver circle`, or `cosim netlist --all`."
+        )
+    text = solver_netlist(task, model_folder=None)
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        write_text(output, text)
+
+
+trace_app = typer.Typer(help="Look into a recorded trace.", no_args_is_help=True)
+app.add_typer(trace_app, name="trace")
+TraceFile = Annotated[Path, typer.Argument(help="A trace, finished or still being written.")]
+
+
+@trace_app.command()
+def info(path: TraceFile, debug: Debug = False) -> None:
+    """Show what a trace holds and how its run ended."""
+    from cosim.trace import Trace
+
+    console.print(escape(repr(Trace.open(path))), highlight=False, soft_wrap=True)
+
+
+@trace_app.command()
+def verify(path: TraceFile, debug: Debug = False) -> None:
+    """Check a finished trace against its content hash."""
+    from cosim.trace import Trace
+
+    Trace.open(path).verify()
+    console.print(f"{escape(str(path))}: every value is as it was recorded.", highlight=False)
+
+
+@app.command()
 def doctor(debug: Debug = False) -> None:
     """Show what is installed, what is missing, and how to get it."""
     from cosim.doctor import examine, render

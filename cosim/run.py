@@ -149,6 +149,8 @@ class Run:
     """One configured run."""
 
     config: RunConfig
+    model_folder: Path | None = None
+    """Transistor models as the netlist names them; by default where they are installed."""
 
     @classmethod
     def from_toml(cls, path: str | Path, overrides: dict[str, object] | None = None) -> "Run":
@@ -178,7 +180,8 @@ class Run:
     @cached_property
     def process(self) -> GF180MCU:
         """The transistors at the run's corner and temperature."""
-        return GF180MCU(self.config.process.corner, self.config.process.temperature_celsius)
+        process = self.config.process
+        return GF180MCU(process.corner, process.temperature_celsius, self.model_folder)
 
     @cached_property
     def solver(self) -> Solver:
@@ -377,7 +380,7 @@ class Run:
             score_volts = values[:, self._columns("score.{}")]
             netlist = self._netlist_with(PlaybackScore(time_second, score_volts))
         with _writing(outcome):
-            _write_text(outcome.netlist_path, str(netlist))
+            write_text(outcome.netlist_path, str(netlist))
             draw_solve(solve, self._title(), folder / "solve.png")
             if cloud is not None:
                 self._draw_cloud(cloud, folder / "cloud.png")
@@ -459,7 +462,8 @@ def _writing(outcome: Outcome) -> Iterator[None]:
         ) from None
 
 
-def _write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(text, encoding="utf8")
     partial.replace(path)

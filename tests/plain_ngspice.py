@@ -1,6 +1,7 @@
 """Plain `ngspice -b`: the judge that shares no code with the engine."""
 
 import subprocess
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ def run_batch(netlist: Path) -> dict[str, np.ndarray]:
     library = find_library()
     if library.executable_path is None:
         pytest.skip("no plain ngspice beside the library; `make setup` installs one")
-    raw = netlist.with_suffix(".raw")
+    raw = Path(tempfile.mkdtemp()) / "out.raw"
     finished = subprocess.run(
         [str(library.executable_path), "-b", "-r", str(raw), str(netlist)],
         capture_output=True,

@@ -220,9 +220,12 @@ class Rram(SubCircuit):
         super().__init__(
             card.name, "top", "bottom", initial_gap=nanometre(card.maximum_gap_metre)
         )
+        # Every exponent is bounded, so that Newton's trial points stay finite: ngspice cannot
+        # leave a trial point that is not a number, however small its next step.
+        gap = nanometre(card.gap_scale_metre)
         current = (
-            f"{card.current_scale_ampere!r}*exp(-V(gap)/{nanometre(card.gap_scale_metre)})"
-            f"*sinh(V(top,bottom)/{card.voltage_scale_volt!r})"
+            f"{card.current_scale_ampere!r}*exp(-max(V(gap),0)/{gap})"
+            f"*sinh(min(max(V(top,bottom)/{card.voltage_scale_volt!r},-40),40))"
         )
         self.B("current", "top", "bottom", current_expression=current)
         self.B(
@@ -231,7 +234,7 @@ class Rram(SubCircuit):
             self.gnd,
             voltage_expression=(
                 f"temper+{KELVIN_AT_ZERO_CELSIUS!r}"
-                f"+{card.thermal_resistance_kelvin_per_watt!r}*abs(V(top,bottom)*{current})"
+                f"+{card.thermal_resistance_kelvin_per_watt!r}*V(top,bottom)*{current}"
             ),
         )
         self.B(
@@ -245,23 +248,22 @@ class Rram(SubCircuit):
             ),
         )
         # sinh as two exponentials, one for each direction: each slows down at its own bound, and
-        # none exceeds that of a barrier lowered to nothing (keeps Newton's trial points finite).
+        # 1/(1 + exp(-x)) instead of exp(x) ends where the barrier is lowered to nothing.
         half_rate = STATE_FARAD * card.velocity_scale_metre_per_second / NANO / 2
         closing, opening = (
-            f"exp(min(({sign}V(lowering)-{card.activation_energy_electronvolt!r})"
-            f"/({BOLTZMANN_ELECTRONVOLT_PER_KELVIN!r}*V(temperature)),0))"
-            for sign in ("", "-")
+            f"/(1+exp(min(({card.activation_energy_electronvolt!r}{sign}V(lowering))"
+            f"/({BOLTZMANN_ELECTRONVOLT_PER_KELVIN!r}*max(V(temperature),50)),300)))"
+            for sign in ("-", "+")
         )
         limit = nanometre(card.limiting_length_metre)
-        at_maximum = f"exp((V(gap)-{nanometre(card.maximum_gap_metre)})/{limit})"
-        at_minimum = f"exp(({nanometre(card.minimum_gap_metre)}-V(gap))/{limit})"
+        at_maximum = f"exp(min((V(gap)-{nanometre(card.maximum_gap_metre)})/{limit},1))"
+        at_minimum = f"exp(min(({nanometre(card.minimum_gap_metre)}-V(gap))/{limit},1))"
         self.B(
             "velocity",
             self.gnd,
             "gap",
             current_expression=(
-                f"(time>0)*{half_rate:.12g}"
-                f"*({opening}*(1-{at_maximum})-{closing}*(1-{at_minimum}))"
+                f"(time>0)*{half_rate:.12g}*((1-{at_maximum}){opening}-(1-{at_minimum}){closing})"
             ),
         )
         self.C("gap", "gap", self.gnd, STATE_FARAD)

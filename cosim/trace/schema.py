@@ -16,21 +16,24 @@
     /outcome                   compound: wall_time_second, content_sha256, reason; set at the end
     /provenance                texts as datasets, small facts as attributes of groups
 
-Every signal and time has `units` (SI symbols) and `long_name`, as in CF and NeXus. All strings
-are UTF-8 of fixed length: HDF5 keeps those of variable length in a heap without checksums, in
-which a wrong bit can make it search for ever, and allows none in SWMR mode. An ensemble
-is CF's 'indexed ragged array': the points of all members in order of arrival, each member on its
-own time grid, `/member` telling whose they are. So the objects in a file are fixed before the
-first point, as HDF5's single-writer-multiple-reader (SWMR) mode demands, and one parent process
-can record what many workers send at the same time.
+Every signal and time has `units` (SI symbols) and `long_name`, as in CF and NeXus. Strings are
+UTF-8 of fixed length: HDF5 keeps those of variable length in a heap without checksums, in which
+a wrong bit can make it search for ever, and does not allow them in SWMR mode.
+
+An ensemble is CF's 'indexed ragged array': the points of all members in order of arrival, each
+member on its own time grid, `/member` telling whose they are. So the objects in a file are fixed
+before the first point, as HDF5's single-writer-multiple-reader (SWMR) mode demands, and one
+parent process can record what many workers send at the same time.
 
 Signals are chunked and pass through shuffle and gzip, which every HDF5 build has. A compressed
-chunk is written once, when it is full: to rewrite it at every flush would leak its old space.
-Until then its points are rows of `/tail`, uncompressed and overwritten in place. `/progress` is the commit record, always written last: the first `points`
-of each signal and then the first `tail_points` rows of `/tail` are the record; anything beyond
-is not yet, or no longer, data. A status of 'running' in a file that nobody writes means that its
-writer was killed: what `/progress` counts is whole all the same. Such a file is opened with
-`h5py.File(path, "r", swmr=True)`; one that was finished opens in any mode and has no tail rows.
+chunk is written once, when it is full: rewriting it at every flush would leak its old space.
+Until then its points are rows of `/tail`, uncompressed and overwritten in place. `/progress` is
+the commit record, always written last: the first `points` of each signal and then the first
+`tail_points` rows of `/tail` are the record; anything beyond is not data yet, or no longer.
+
+A status of 'running' in a file that nobody writes means that its writer was killed; what
+`/progress` counts is whole all the same. Such a file is opened with
+`h5py.File(path, "r", swmr=True)`. A finished one opens in any mode, and has no rows in the tail.
 
 `content_sha256` is the SHA-256 of a JSON text (`content_sha256` below) that holds the
 provenance, the signals, the events, the outcome and the SHA-256 of both tables: their rows as

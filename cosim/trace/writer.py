@@ -222,6 +222,8 @@ class TraceWriter:
         path = Path(path)
         check_names(signals)
         check_names(coupling)
+        if members is not None and members < 1:
+            raise ValueError("an ensemble has at least one member")
         if path.exists() and not overwrite:
             raise _exists(path)
         # What bears the final name, an old trace included, can be opened at every moment.
@@ -378,15 +380,20 @@ class TraceWriter:
             coupling=self._coupling.signals,
             coupling_rows_sha256=self._coupling.digest.hexdigest(),
             events=self._events,
-            member_status=self._member_statuses(),
+            member_status=self._close_members(),
             status=status,
             wall_time_second=wall_time_second,
             reason=stored_reason.decode(),
         )
         self._outcome[()] = np.array((wall_time_second, sha256, stored_reason), OUTCOME_TYPE)
 
-    def _member_statuses(self) -> list[str]:
-        return list(self._file["members/status"].asstr()) if "members" in self._file else []
+    def _close_members(self) -> list[str]:
+        """The members' statuses, after those that did not end are marked."""
+        if "members" not in self._file:
+            return []
+        statuses = self._file["members/status"]
+        statuses[statuses[()] == b"running"] = b"interrupted"
+        return [status.decode() for status in statuses[()]]
 
     def _flush_regularly(self) -> None:
         while not self._stop.wait(FLUSH_SECOND):

@@ -1,0 +1,100 @@
+"""What the lockstep costs: torch's score in the loop against the same netlist played back.
+
+Playback is plain `ngspice -b` on the netlist that the run wrote, with the recorded score as PWL
+sources. ngspice makes a breakpoint of every PWL corner and takes several small steps after each,
+so the playback has more points than the run; the ratio is given for the whole process, for
+ngspice's own analysis time, and for each accepted point.
+"""
+
+import json
+import re
+import statistics
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from tests.plain_ngspice import read_raw
+
+from cosim.circuits.fidelity import Fidelity
+from cosim.config import CouplingConfig, FidelityConfig, RunConfig
+from cosim.engine.library import find_library
+from cosim.engine.worker import Finished, Simulation, Statistics, WorkerPool
+from cosim.run import Run
+
+PAIRS = 9
+RESULTS = Path(__file__).resolve().parents[2] / "results" / "benchmarks.json"
+MICRO = 1e6
+
+
+def lockstep(pool: WorkerPool, simulation: Simulation) -> Statistics:
+    for message in pool.run([simulation]):
+        if isinstance(message, Finished):
+            return message.statistics
+    raise AssertionError("the simulation did not finish")
+
+
+def playback(netlist: Path) -> tuple[float, int]:
+    """ngspice's own 'Total analysis time' in s, and accepted points."""
+    executable = find_library().executable_path
+    assert executable is not None
+    raw = netlist.with_suffix(".raw")
+    done = subprocess.run(
+        [str(executable), "-b", "-r", str(raw), str(netlist)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    found = re.search(r"Total analysis time \(seconds\) = ([\d.]+)", done.stdout)
+    assert found, done.stdout
+    return float(found[1]), len(read_raw(raw)["time"])
+
+
+@pytest.mark.benchmark
+@pytest.mark.parametrize("opamp", [Fidelity.TRANSISTOR, Fidelity.IDEAL])
+@pytest.mark.parametrize("scheme", ["explicit", "extrapolated", "linearised"])
+def test_lockstep_overhead(opamp: Fidelity, scheme: str, tmp_path: Path) -> None:
+    run = Run(
+        RunConfig(
+            name="overhead",
+            task="circle",
+            fidelity=FidelityConfig(opamp=opamp),
+            coupling=CouplingConfig(scheme=scheme),  # type: ignore[arg-type]
+        )
+    )
+    outcome = run.execute(tmp_path)
+    simulation = next(iter(run.simulations()))
+    ratios, per_point, steps, played = [], [], [], []
+    with WorkerPool(1, timeout_second=60) as pool:
+        lockstep(pool, simulation)
+        for _ in range(PAIRS):
+            spent = lockstep(pool, simulation)
+            second, points = playback(outcome.netlist_path)
+            ratios.append(spent.transient_second / second)
+            per_point.append((spent.transient_second / spent.accepted_points) / (second / points))
+            steps.append(spent)
+            played.append((second, points))
+    median = statistics.median
+    record(
+        f"lockstep_overhead.{opamp}.{scheme}",
+        {
+            "ratio_of_analysis_times": median(ratios),
+            "ratio_per_accepted_point": median(per_point),
+            "lockstep_points": steps[0].accepted_points,
+            "playback_points": played[0][1],
+            "step_microsecond": {
+                "all": median(MICRO * s.transient_second / s.accepted_points for s in steps),
+                "score_function": median(MICRO * s.block_second / s.accepted_points for s in steps),
+                "rest_of_accepted_point": median(
+                    MICRO * (s.accept_second - s.block_second) / s.accepted_points for s in steps
+                ),
+            },
+            "source_calls_per_step": steps[0].newton_calls / steps[0].accepted_points,
+        },
+    )
+
+
+def record(name: str, measured: dict[str, object]) -> None:
+    """Put one measurement into results/benchmarks.json."""
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results[name] = {**measured, "measured": time.strftime("%Y-%m-%d")}
+    RESULTS.write_text(json.dumps(results, indent=2, sort_keys=True) + "\n")
+    print(name, json.dumps(measured, indent=2))
