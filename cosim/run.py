@@ -318,14 +318,10 @@ class Run:
     def _coupling_signals(self) -> list[TraceSignal]:
         inputs = [node for block in self.blocks for node in block.inputs]
         outputs = [node for block in self.blocks for node in block.outputs]
-        return [
-            *(TraceSignal(f"input.{node}", "V", "accepted voltage, to the block") for node in inputs),
-            *(TraceSignal(f"output.{node}", "V", "applied voltage, from the block") for node in outputs),
-            *(
-                TraceSignal(f"error.{node}", "V", "applied minus the block's value there")
-                for node in outputs
-            ),
-        ]  # fmt: skip
+        described = [("input", node, "accepted voltage, to the block") for node in inputs]
+        described += [("output", node, "applied voltage, from the block") for node in outputs]
+        described += [("error", node, "applied minus the block's value there") for node in outputs]
+        return [TraceSignal(f"{what}.{node}", "V", text) for what, node, text in described]
 
     def _record(
         self, writer: TraceWriter, message: Message, member: _Member, ensemble: bool

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from tests.plain_ngspice import run_batch
 
 from cosim.config import RunConfig
 from cosim.netlists import PROJECT_NETLISTS, generated
 from cosim.run import Run
 from cosim.score.sampling import reference_solution
+from tests.plain_ngspice import run_batch
 
 
 @pytest.mark.parametrize("name", sorted(generated()))

@@ -18,8 +18,11 @@ SWITCH_MODEL = "analog_switch"
 
 @dataclass(frozen=True)
 class IntegratorSpec:
-    """Component values; a switch's on-resistance in series with the summing resistors is a gain
-    error of on_resistance / (parallel connection of them), so it is kept small."""
+    """Component values.
+
+    A switch's on-resistance in series with the summing resistors is a gain error of
+    on_resistance / (parallel connection of them), so it is kept small.
+    """
 
     c_int_farad: float = 20e-12
     initial_resistance_ohm: float = 100e3

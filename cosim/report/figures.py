@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib
+import matplotlib as mpl
 import numpy as np
+from matplotlib.figure import Figure
 
-matplotlib.use("Agg")
+mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 MICRO = 1e6
@@ -109,7 +110,7 @@ def draw_cloud(
     _save(figure, path)
 
 
-def _save(figure: plt.Figure, path: Path) -> None:
+def _save(figure: Figure, path: Path) -> None:
     # Rendered beside its place and renamed: an interrupted run leaves no half-written picture.
     partial = path.with_name(f".{path.name}.partial")
     figure.savefig(partial, dpi=130, format="png")

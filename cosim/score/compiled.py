@@ -61,12 +61,8 @@ class CompiledScore:
     """A network's weights as plain arrays, with the compiled evaluation."""
 
     def __init__(self, network: "ScoreNetwork") -> None:
-        arrays = [
-            (layer.weight.detach().double().numpy().copy(), layer.bias.detach().double().numpy())
-            for layer in network.linear_layers
-        ]
-        self._weights = tuple(weight for weight, _ in arrays)
-        self._biases = tuple(bias.copy() for _, bias in arrays)
+        weights, biases = zip(*network.weights_and_biases(), strict=True)
+        self._weights, self._biases = tuple(weights), tuple(biases)
         self._angular = 2 * math.pi * network.frequencies.double().numpy()
 
     def value_and_tangents(

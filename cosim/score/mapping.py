@@ -78,11 +78,6 @@ def map_layer(weight: np.ndarray, bias: np.ndarray, window: ConductanceWindow) -
 def map_network(network: ScoreNetwork, window: ConductanceWindow) -> MappedNetwork:
     """Map every layer of a score network."""
     return MappedNetwork(
-        tuple(
-            map_layer(
-                layer.weight.detach().double().numpy(), layer.bias.detach().double().numpy(), window
-            )
-            for layer in network.linear_layers
-        ),
+        tuple(map_layer(weight, bias, window) for weight, bias in network.weights_and_biases()),
         network.frequencies.detach().double().numpy(),
     )

@@ -28,8 +28,7 @@ def kl_histogram(generated: np.ndarray, true: np.ndarray, limit: float) -> float
     """
     edges = np.linspace(-limit, limit, 25)
     frequencies = [
-        np.histogram2d(*np.clip(points, -limit, limit).T, bins=(edges, edges))[0].ravel()
-        / len(points)
+        np.histogramdd(np.clip(points, -limit, limit), bins=[edges, edges])[0].ravel() / len(points)
         + 1e-10
         for points in (generated, true)
     ]
@@ -37,8 +36,11 @@ def kl_histogram(generated: np.ndarray, true: np.ndarray, limit: float) -> float
 
 
 def kl_pooled_histogram(generated: np.ndarray, true: np.ndarray) -> float:
-    """KL in nats as the paper's authors compute it: both coordinates pooled into one histogram
-    of 50 bins over -4..4, 1e-10 added (fact sheet, section 6)."""
+    """KL in nats as the paper's authors compute it.
+
+    Both coordinates are pooled into one histogram of 50 bins over -4..4, 1e-10 added (fact
+    sheet, section 6).
+    """
     frequencies = [
         np.histogram(points.ravel(), bins=50, range=(-4, 4))[0] / points.size + 1e-10
         for points in (generated, true)
@@ -49,7 +51,7 @@ def kl_pooled_histogram(generated: np.ndarray, true: np.ndarray) -> float:
 def histogram_distance(generated: np.ndarray, true: np.ndarray) -> float:
     """L2 distance of 100 x 100 histograms over [-1, 1]^2, as frequencies (fact sheet, 6)."""
     frequencies = [
-        np.histogram2d(*points.T, bins=100, range=[(-1, 1)] * 2)[0] / len(points)
+        np.histogramdd(points, bins=[100, 100], range=[(-1, 1)] * 2)[0] / len(points)
         for points in (generated, true)
     ]
     return float(np.linalg.norm(frequencies[0] - frequencies[1]))

@@ -10,6 +10,7 @@ Source: fact sheet, section 3 (2-14-14-2, output gain 5).
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -71,3 +72,13 @@ class ScoreNetwork(nn.Module):
     def forward(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """Score [..., states] for states x [..., states] and time t."""
         return self.output_gain * self.raw_output(x, t)
+
+    def weights_and_biases(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Of each layer: weight [outputs, inputs] and bias [outputs], float64 copies."""
+        return [
+            (
+                layer.get_parameter("weight").detach().double().numpy().copy(),
+                layer.get_parameter("bias").detach().double().numpy().copy(),
+            )
+            for layer in self.linear_layers
+        ]

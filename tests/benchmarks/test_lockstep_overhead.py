@@ -14,13 +14,13 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.plain_ngspice import read_raw
 
 from cosim.circuits.fidelity import Fidelity
 from cosim.config import CouplingConfig, FidelityConfig, RunConfig
 from cosim.engine.library import find_library
 from cosim.engine.worker import Finished, Simulation, Statistics, WorkerPool
 from cosim.run import Run
+from tests.plain_ngspice import read_raw
 
 PAIRS = 9
 RESULTS = Path(__file__).resolve().parents[2] / "results" / "benchmarks.json"

@@ -10,7 +10,6 @@ from functools import cache
 
 import numpy as np
 from PySpice.Spice.Netlist import Circuit
-
 from scipy.integrate import solve_ivp
 
 from cosim.circuits.lockstep_port import Scheme

@@ -6,6 +6,9 @@ allowed one, and its trapezoidal rule (order 2) is not what limits the explicit 
 
 import numpy as np
 import pytest
+
+from cosim.circuits.lockstep_port import Scheme
+from cosim.engine.worker import WorkerPool
 from tests.engine.problems import (
     UNIT_SECOND,
     Decay,
@@ -16,9 +19,6 @@ from tests.engine.problems import (
     simulation,
     solve,
 )
-
-from cosim.circuits.lockstep_port import Scheme
-from cosim.engine.worker import WorkerPool
 
 SLOPE_TOLERANCE = 0.15  # asked for by the project; the fit over four steps gives about 0.05
 

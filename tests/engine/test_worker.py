@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from tests.engine.problems import UNIT_SECOND, Decay, Rate, block, simulation, solve
 
 from cosim.circuits.lockstep_port import Scheme
 from cosim.engine.lockstep import Block
@@ -21,6 +20,7 @@ from cosim.errors import (
     WorkerCrashError,
     WorkerTimeoutError,
 )
+from tests.engine.problems import UNIT_SECOND, Decay, Rate, block, simulation, solve
 
 FAULT_UNITS = 0.5
 
@@ -92,7 +92,7 @@ def test_killed_worker_is_reported_with_its_signal(pool: WorkerPool) -> None:
 
 def test_hang_is_ended_after_the_timeout() -> None:
     with WorkerPool(1, timeout_second=2) as pool:
-        points, last = run_to_end(pool, faulty("hangs"))
+        _, last = run_to_end(pool, faulty("hangs"))
     assert isinstance(last, Failed) and isinstance(last.error, WorkerTimeoutError)
     assert "accepted no point for 2 s" in str(last.error)
 

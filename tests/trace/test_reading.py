@@ -127,9 +127,9 @@ def test_to_xarray(trace: Trace) -> None:
     pytest.importorskip("xarray")
     dataset = trace.to_xarray()
     assert dataset["supply.current"].attrs["units"] == "A"
-    assert float(dataset["supply.current"].sel(time_second=1e-6, method="nearest")) == pytest.approx(
-        trace["supply.current"][1000]
-    )
+    assert float(
+        dataset["supply.current"].sel(time_second=1e-6, method="nearest")
+    ) == pytest.approx(trace["supply.current"][1000])
 
 
 @pytest.mark.parametrize("library", ["pandas", "xarray"])
