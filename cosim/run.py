@@ -81,6 +81,11 @@ class Cloud:
     pooled_circuit: float
     pooled_software: float
 
+    @property
+    def largest_distance(self) -> float:
+        """Largest distance between a circuit's sample and its software twin, units of x."""
+        return float(np.linalg.norm(self.circuit - self.software, axis=1).max())
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -138,6 +143,8 @@ class Outcome:
                 f"nats ({len(cloud.circuit)} samples, 2-D histogram)",
                 f"KL       circuit {cloud.pooled_circuit:.4f}, software ODE "
                 f"{cloud.pooled_software:.4f} nats (pooled histogram, as the paper's authors)",
+                f"twins    a sample is at most {cloud.largest_distance:.5f} units from the "
+                "software's from the same start",
             ]
         lines.append(f"trace    {self.trace_path}")
         lines += [f"figure   {path}" for path in self.figures]

@@ -6,11 +6,9 @@ so the playback has more points than the run; the ratio is given for the whole p
 ngspice's own analysis time, and for each accepted point.
 """
 
-import json
 import re
 import statistics
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -20,10 +18,10 @@ from cosim.config import CouplingConfig, FidelityConfig, RunConfig
 from cosim.engine.library import find_library
 from cosim.engine.worker import Finished, Simulation, Statistics, WorkerPool
 from cosim.run import Run
+from tests.benchmarks.recording import record
 from tests.plain_ngspice import read_raw
 
 PAIRS = 9
-RESULTS = Path(__file__).resolve().parents[2] / "results" / "benchmarks.json"
 MICRO = 1e6
 
 
@@ -90,11 +88,3 @@ def test_lockstep_overhead(opamp: Fidelity, scheme: str, tmp_path: Path) -> None
             "source_calls_per_step": steps[0].newton_calls / steps[0].accepted_points,
         },
     )
-
-
-def record(name: str, measured: dict[str, object]) -> None:
-    """Put one measurement into results/benchmarks.json."""
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    results[name] = {**measured, "measured": time.strftime("%Y-%m-%d")}
-    RESULTS.write_text(json.dumps(results, indent=2, sort_keys=True) + "\n")
-    print(name, json.dumps(measured, indent=2))
