@@ -201,15 +201,18 @@ class NgspiceSession(NgSpiceShared):
             )
 
     def analyse(self, netlist: str) -> dict[str, np.ndarray]:
-        """Run a netlist's own analysis lines; the vectors of the last one by name.
+        """Run a netlist's own analysis line; every vector that it gives, by name.
 
         Raises:
             NetlistError, ConvergenceError, EngineError.
         """
         self.load(netlist)
         self.command("run")
-        plot = self.plot(None, self.last_plot)
-        vectors = {name: np.array(vector._data) for name, vector in plot.items()}
+        vectors: dict[str, np.ndarray] = {}
+        for name in self.plot_names:
+            if name != "const":  # `.noise` gives two plots: densities, and totals
+                plot = self.plot(None, name)
+                vectors |= {vector: np.array(values._data) for vector, values in plot.items()}
         self.command("destroy all")
         return vectors
 
