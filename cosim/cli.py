@@ -18,6 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from cosim.circuits.fidelity import Fidelity
 from cosim.errors import ConfigurationError, CosimError
 
 app = typer.Typer(
@@ -225,6 +226,56 @@ def netlist(
         sys.stdout.write(text)
     else:
         write_text(output, text)
+
+
+@app.command()
+def bench(
+    block: Annotated[str, typer.Argument(help="The block to measure: opamp.")],
+    corner: Annotated[
+        list[str] | None, typer.Option(help="typical, ff, ss, fs, sf (default: all).")
+    ] = None,
+    temp: Annotated[
+        list[float] | None, typer.Option(help="Celsius (default: -40, 27 and 125).")
+    ] = None,
+    supply: Annotated[float, typer.Option(help="Volt.")] = 3.3,
+    fidelity: Annotated[str, typer.Option(help="macro or transistor.")] = "transistor",
+    jobs: Annotated[int, typer.Option(help="ngspice processes.")] = 1,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder.")] = Path(
+        "results/runs/bench"
+    ),
+    debug: Debug = False,
+) -> None:
+    """Measure a block in ngspice: its spec sheet beside the design's values."""
+    import json
+
+    from cosim.circuits.opamp import OpAmpSpec
+    from cosim.circuits.opamp_bench import design_values
+    from cosim.circuits.process import GF180MCU
+    from cosim.experiments.bench import TEMPERATURES_CELSIUS, conditions, op_amp_sheets
+    from cosim.report.opamp_figures import draw_bode, draw_steps
+    from cosim.report.tables import spec_table
+    from cosim.run import make_folder, write_text
+
+    if block != "opamp" or fidelity not in ("macro", "transistor"):
+        raise ConfigurationError(
+            f"There is no bench for '{block}' at fidelity '{fidelity}' yet. "
+            "Use `cosim bench opamp`, with --fidelity macro or transistor."
+        )
+    where = conditions(
+        corner or GF180MCU.CORNERS, temp or TEMPERATURES_CELSIUS, supply, Fidelity(fidelity)
+    )
+    make_folder(output)
+    with _interruptible("Nothing was written."), _progress(TaskProgressColumn()) as progress:
+        sheets = list(
+            progress.track(op_amp_sheets(where, jobs), len(where), description="opamp: measure")
+        )
+    console.print(spec_table(sheets, design_values(OpAmpSpec(supply_volt=supply))))
+    rows = [vars(sheet.condition) | sheet.measured.as_dict() for sheet in sheets]
+    write_text(output / "opamp.json", json.dumps(rows, indent=2) + "\n")
+    draw_bode(sheets, output / "opamp_bode.png")
+    draw_steps(sheets, output / "opamp_step.png")
+    for name in ("opamp.json", "opamp_bode.png", "opamp_step.png"):
+        console.print(f"sheet    {output / name}", highlight=False, soft_wrap=True)
 
 
 trace_app = typer.Typer(help="Look into a recorded trace.", no_args_is_help=True)

@@ -271,7 +271,7 @@ class Run:
         folder = folder or default_output(self.config)
         self._check_members()
         provenance = self._provenance()
-        _make_folder(folder)
+        make_folder(folder)
         members = [_Member() for _ in self.initial_states]
         ensemble = len(members) if len(members) > 1 else None
         with (
@@ -441,7 +441,12 @@ def _joined(failures: list[Failed], members: int) -> CosimError:
     )
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make an output folder, and make sure that it can be written to.
+
+    Raises:
+        ConfigurationError: it cannot.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

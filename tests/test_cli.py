@@ -1,5 +1,6 @@
 """The command line as a user meets it: results, and faults in one paragraph."""
 
+import json
 import resource
 import signal
 import subprocess
@@ -178,3 +179,26 @@ def test_an_interrupted_run_leaves_a_trace_that_opens(
         assert trace.status == "interrupted"
         assert "Interrupted." in errors
         assert "Traceback" not in errors
+
+
+def test_bench_writes_the_sheet_and_its_figures(cosim: Callable[..., Done], tmp_path: Path) -> None:
+    done = cosim("bench", "opamp", "--corner", "ss", "--temp", "27", "--fidelity", "macro")
+    assert done.code == 0, done.errors
+    folder = tmp_path / "results" / "runs" / "bench"
+    (sheet,) = json.loads((folder / "opamp.json").read_text())
+    assert sheet["corner"] == "ss"
+    assert sheet["gbw_hertz"] == pytest.approx(10e6, rel=0.1)  # the design's, less the second pole
+    for name in ("opamp_bode.png", "opamp_step.png"):
+        assert (folder / name).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("multistage",), "no bench for 'multistage'"),
+        (("opamp", "--fidelity", "ideal"), "fidelity 'ideal'"),
+        (("opamp", "--corner", "slow"), "no corner 'slow'"),
+    ],
+)
+def test_bench_refuses(cosim: Callable[..., Done], arguments: tuple[str, ...], says: str) -> None:
+    assert_one_paragraph(cosim("bench", *arguments), says)

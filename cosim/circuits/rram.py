@@ -11,8 +11,8 @@ import math
 import tomllib
 from pathlib import Path
 
-from PySpice.Spice.Netlist import SubCircuit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from PySpice.Spice.Netlist import SubCircuit
 
 from cosim.errors import ConfigurationError, NetlistError
 
@@ -26,6 +26,10 @@ NANO = 1e-9
 STATE_FARAD = 1e-3
 # Gives the state a DC path, to the initial gap; its time constant is 1e6 s.
 HOLD_OHM = 1e9
+
+# 0 in a DC analysis and at the operating point of a transient one, then a value. (The simulator's
+# variable `time` would not do: in a DC sweep it is the swept value.)
+TRANSIENT_ONLY = "PWL(0 0 1p {!r})"
 
 
 class ReadNoise(BaseModel):
@@ -214,8 +218,11 @@ class Rram(SubCircuit):
     operating point the gap is the initial one; it moves in a transient analysis.
     """
 
+    PARAMETER = "initial_gap"
+
     def __init__(self, card: RramCard) -> None:
         super().__init__(card.name, "top", "bottom", initial_gap=nanometre(card.maximum_gap_metre))
+        self.card = card
         # Every exponent is bounded, so that Newton's trial points stay finite: ngspice cannot
         # leave a trial point that is not a number, however small its next step.
         gap = nanometre(card.gap_scale_metre)
@@ -259,12 +266,21 @@ class Rram(SubCircuit):
             self.gnd,
             "gap",
             current_expression=(
-                f"(time>0)*{half_rate:.12g}*((1-{at_maximum}){opening}-(1-{at_minimum}){closing})"
+                f"V(moves)*{half_rate:.12g}*((1-{at_maximum}){opening}-(1-{at_minimum}){closing})"
             ),
         )
+        self.V("moves", "moves", self.gnd, f"dc 0 {TRANSIENT_ONLY.format(1.0)}")
         self.C("gap", "gap", self.gnd, STATE_FARAD)
         self.R("hold", "gap", "initial", HOLD_OHM)
         self.V("initial", "initial", self.gnd, "{initial_gap}")
+
+    def programmed(self, siemens: float, read_volt: float) -> dict[str, str]:
+        """The parameter for a conductance at a read voltage.
+
+        Raises:
+            NetlistError: as `RramCard.gap`.
+        """
+        return {self.PARAMETER: nanometre(self.card.gap(siemens, read_volt))}
 
 
 class ReadOnlyCell(SubCircuit):
@@ -275,6 +291,8 @@ class ReadOnlyCell(SubCircuit):
             draws its 1/f noise anew each time: no seed makes it repeat.
         step_second: time step of the noise; its spectrum ends at half its inverse.
     """
+
+    PARAMETER = "resistance"
 
     def __init__(
         self, name: str, noise: ReadNoise | None = None, step_second: float = 10e-9
@@ -288,15 +306,18 @@ class ReadOnlyCell(SubCircuit):
         self.V(
             "fluctuation",
             "fluctuation",
-            self.gnd,
+            "mean",
             f"dc 0 trnoise(0 {step_second!r} 1 {flicker!r} {noise.telegraph_amplitude!r} "
             f"{noise.capture_second!r} {noise.emission_second!r})",
         )
+        self.V("mean", "mean", self.gnd, f"dc 0 {TRANSIENT_ONLY.format(-noise.telegraph_mean)}")
         self.B(
             "fluctuation",
             "top",
             "bottom",
-            current_expression=(
-                f"(time>0)*(V(fluctuation)-{noise.telegraph_mean!r})*V(top,bottom)/{{resistance}}"
-            ),
+            current_expression="V(fluctuation)*V(top,bottom)/{resistance}",
         )
+
+    def programmed(self, siemens: float, read_volt: float) -> dict[str, str]:
+        """The parameter for a conductance, which is that at every voltage."""
+        return {self.PARAMETER: f"{1 / siemens:.17g}"}

@@ -89,7 +89,7 @@ def draw_solve(solve: Solve, title: str, path: Path) -> None:
     plane.grid(alpha=0.3)
     plane.legend(fontsize="small")
     figure.suptitle(f"{title}: max error {100 * solve.relative_error:.3g} % of range")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_cloud(
@@ -107,10 +107,11 @@ def draw_cloud(
         axis.set(xlim=(-limit, limit), ylim=(-limit, limit), xlabel="x1", ylabel="x2")
         axis.set_aspect("equal")
         axis.legend(loc="upper right", fontsize="small")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure whole or not at all, and close it."""
     # Rendered beside its place and renamed: an interrupted run leaves no half-written picture.
     partial = path.with_name(f".{path.name}.partial")
     figure.savefig(partial, dpi=130, format="png")

@@ -22,6 +22,7 @@ from cosim.trace.schema import (
     SCHEMA_VERSION,
     Signal,
     chunk_points,
+    dataset_path,
 )
 
 _READ_VALUES = 2**22
@@ -97,8 +98,7 @@ class Record:
 
     def _column(self, name: str) -> h5py.Dataset:
         kind = np.dtype("<i4" if name == "member" else "<f8")
-        path = name if name in ("member", "time") else Signal(name, "").dataset
-        dataset = dataset_of(self._group, path, kind)
+        dataset = dataset_of(self._group, dataset_path(name), kind)
         if name not in self._trusted:
             dataset.refresh()
             check_chunks(dataset, self._chunk, self._stored)
@@ -113,8 +113,7 @@ def open_for_reading(path: Path) -> h5py.File:
         OSError, RuntimeError: it is not HDF5, or is damaged.
     """
     access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
-    # A writer needs no lock from us, and some file systems have none.
-    access.set_file_locking(False, True)
+    access.set_file_locking(True, True)  # 'best-effort', as h5py
     access.set_cache(0, 521, _CHUNK_CACHE_BYTE, 0.75)
     # In SWMR mode HDF5 takes a wrong checksum for a write under way, and tries again, 100 times,
     # waiting 1 ns and then twice as long each time: for ever, if the file is damaged. h5py does

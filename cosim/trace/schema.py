@@ -130,11 +130,6 @@ class Signal:
                 f"'-' in parts joined by dots, at most {_LONGEST_NAME} characters."
             )
 
-    @property
-    def dataset(self) -> str:
-        """Its place in a table's group."""
-        return "signals/" + self.name.replace(".", "/")
-
 
 def check_names(signals: Sequence[Signal]) -> None:
     """Refuse signals that would share a place.
@@ -168,6 +163,18 @@ class Event(NamedTuple):
     member: int
     kind: str
     message: str
+
+
+def column_names(signals: Sequence[Signal], members: int | None) -> list[str]:
+    """The columns of a table's rows."""
+    return ["member"] * (members is not None) + ["time"] + [signal.name for signal in signals]
+
+
+def dataset_path(column: str) -> str:
+    """Where a table's group has the dataset of a column."""
+    if column in ("member", "time"):
+        return column
+    return "signals/" + column.replace(".", "/")
 
 
 def chunk_points(columns: int) -> int:

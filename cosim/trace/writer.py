@@ -15,30 +15,25 @@ import h5py
 import numpy as np
 
 from cosim.errors import TraceError
+from cosim.trace.layout import empty_trace
 from cosim.trace.provenance import Provenance
 from cosim.trace.schema import (
-    EVENT_CHUNK,
     EVENT_TYPE,
     KIND_BYTES,
     OUTCOME_TYPE,
     PROGRESS_TYPE,
-    SCHEMA,
-    SCHEMA_VERSION,
-    STATUS_TYPE,
     Event,
     FinalStatus,
     Signal,
     check_names,
-    chunk_points,
+    column_names,
     content_sha256,
+    dataset_path,
     fitted,
-    text,
 )
 
 FLUSH_SECOND = 0.5
 """Half of the second that a kill may cost, so that a slow disk does not break the promise."""
-
-_TAIL_CHUNK_VALUES = 8192
 
 
 class _TableWriter:
@@ -47,9 +42,7 @@ class _TableWriter:
     A row is [member, time, signals...], the member in ensembles only.
     """
 
-    def __init__(
-        self, group: h5py.Group, signals: Sequence[Signal], time_name: str, members: int | None
-    ) -> None:
+    def __init__(self, group: h5py.Group, signals: Sequence[Signal], members: int | None) -> None:
         self.signals = signals
         self.stored = 0  # points in the signals' datasets
         self.filled = 0  # points in the buffer, which wait for the chunk to be full
@@ -57,39 +50,11 @@ class _TableWriter:
         self.digest = hashlib.sha256()
         self._members = members
         self._last_second = np.full(members or 1, -np.inf)
-        names = ["member"] * (members is not None) + ["time"] + [s.name for s in signals]
-        self._time_column = names.index("time")
-        self._rows = np.empty((chunk_points(len(names)), len(names)), dtype="<f8")
-        self._datasets: list[h5py.Dataset] = []
-        if members is not None:
-            self._add_dataset(group, "member", "<i4")
-        self._add_dataset(group, "time", "<f8", units="s", long_name=time_name)
-        for signal in signals:
-            self._add_dataset(
-                group, signal.dataset, "<f8", units=signal.unit, long_name=signal.description
-            )
-        self._tail = group.create_dataset(
-            "tail",
-            self._rows.shape,
-            "<f8",
-            chunks=(min(len(self._rows), 1 + _TAIL_CHUNK_VALUES // len(names)), len(names)),
-            fill_time="never",
-        )
-        group["columns"] = np.array([name.encode() for name in names])
-
-    def _add_dataset(self, group: h5py.Group, name: str, kind: str, **attributes: str) -> None:
-        dataset = group.create_dataset(
-            name,
-            (0,),
-            kind,
-            maxshape=(None,),
-            chunks=(len(self._rows),),
-            compression="gzip",
-            compression_opts=1,
-            shuffle=True,
-        )
-        dataset.attrs.update({key: text(value) for key, value in attributes.items()})
-        self._datasets.append(dataset)
+        columns = column_names(signals, members)
+        self._time_column = columns.index("time")
+        self._datasets = [group[dataset_path(column)] for column in columns]
+        self._tail = group["tail"]
+        self._rows = np.empty(self._tail.shape, dtype="<f8")
 
     def append(
         self,
@@ -229,19 +194,13 @@ class TraceWriter:
         # What bears the final name, an old trace included, can be opened at every moment.
         partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.partial")
         try:
-            file = _new_file(partial)
+            empty = empty_trace(signals, coupling, members, provenance)
             try:
-                tables = _lay_out(file, signals, coupling, members, provenance)
-                file.swmr_mode = True
-                if overwrite:
-                    partial.replace(path)
-                else:
-                    os.link(partial, path)  # unlike a renaming, this fails if `path` exists
-            except BaseException:
-                file.close()
-                raise
+                partial.write_bytes(empty)
+                file = _publish(partial, path, overwrite)
             finally:
-                partial.unlink(missing_ok=True)
+                with suppress(OSError):  # it has been renamed, or could not be made
+                    partial.unlink()
         except FileExistsError:
             raise _exists(path) from None
         except (OSError, RuntimeError, ValueError) as error:
@@ -249,6 +208,10 @@ class TraceWriter:
                 f"The trace {path} cannot be created: {_reason(error)}. Choose a folder that "
                 "exists, that you may write to and that has space."
             ) from error
+        tables = (
+            _TableWriter(file, signals, members),
+            _TableWriter(file["coupling"], coupling, members),
+        )
         return cls(path, file, tables, provenance)
 
     def append(
@@ -424,48 +387,25 @@ class TraceWriter:
                 raise self._closed_because from error
 
 
-def _new_file(path: Path) -> h5py.File:
-    return h5py.File(
-        path,
-        "x",
-        libver=("v110", "v110"),  # the first with SWMR, for the sake of other readers
-        locking=False,  # some file systems have no locks, and readers come after the start
-        rdcc_nbytes=0,  # whole chunks only are written: a cache would only cost memory
-        alignment_threshold=PROGRESS_TYPE.itemsize,
-        alignment_interval=64,  # a kill can cut a write at a page's border: see PROGRESS_TYPE
+def _publish(partial: Path, path: Path, overwrite: bool) -> h5py.File:
+    """Open the file for writing while others read, and only then give it its name."""
+    file = h5py.File(
+        partial,
+        "r+",
+        libver=("v110", "v110"),
+        locking="best-effort",  # as h5py by itself: in a process, all must agree
+        rdcc_nbytes=0,  # only whole chunks are written: a cache would cost memory for nothing
     )
-
-
-def _lay_out(
-    file: h5py.File,
-    signals: Sequence[Signal],
-    coupling: Sequence[Signal],
-    members: int | None,
-    provenance: Provenance,
-) -> tuple[_TableWriter, _TableWriter]:
-    """Create everything that the file will hold."""
-    file.attrs.update(schema=text(SCHEMA), schema_version=SCHEMA_VERSION)
-    provenance.store(file.create_group("provenance"))
-    file.create_dataset(
-        "events",
-        (0,),
-        EVENT_TYPE,
-        maxshape=(None,),
-        chunks=(EVENT_CHUNK,),
-        compression="gzip",
-        compression_opts=1,
-    )
-    if members is not None:
-        file["members/status"] = np.full(members, b"running", STATUS_TYPE)
-    tables = (
-        _TableWriter(file, signals, "circuit time of accepted points", members),
-        _TableWriter(
-            file.create_group("coupling"), coupling, "circuit time of lockstep exchanges", members
-        ),
-    )
-    file["outcome"] = np.array((np.nan, b"", b""), OUTCOME_TYPE)
-    file["progress"] = np.array((0, 0, 0, 0, 0, b"running"), PROGRESS_TYPE)
-    return tables
+    try:
+        file.swmr_mode = True
+        if overwrite:
+            partial.replace(path)
+        else:
+            os.link(partial, path)  # unlike a renaming, this fails if `path` exists
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 def _exists(path: Path) -> TraceError:

@@ -103,8 +103,10 @@ def test_points_must_have_a_member_in_an_ensemble_only(tmp_path: Path) -> None:
         for member in (None, -1, 2):
             with pytest.raises(ValueError, match="no member"):
                 writer.append(time_second, values, member=member)
-    with TraceWriter.create(tmp_path / "r.h5", **common) as writer:
-        with pytest.raises(ValueError, match="no member"):
-            writer.append(time_second, values, member=0)
+    with (
+        TraceWriter.create(tmp_path / "r.h5", **common) as writer,
+        pytest.raises(ValueError, match="no member"),
+    ):
+        writer.append(time_second, values, member=0)
     with pytest.raises(ValueError, match="at least one"):
         TraceWriter.create(tmp_path / "n.h5", members=0, **common)
