@@ -10,11 +10,13 @@ import multiprocessing
 import os
 import signal
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 
 import numpy as np
@@ -303,6 +305,35 @@ class _Worker:
         Path(self._log_path).unlink(missing_ok=True)
 
 
+class _Interrupts:
+    """Turns Ctrl-C into a KeyboardInterrupt where it is expected.
+
+    Raised anywhere, it may be lost: Python drops an exception that leaves a destructor or a
+    callback, such as those of h5py. A second Ctrl-C is raised at once.
+    """
+
+    def __enter__(self) -> "_Interrupts":
+        self._requested = False
+        self._main = threading.current_thread() is threading.main_thread()
+        if self._main:
+            self._before = signal.signal(signal.SIGINT, self._handle)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._main:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._requested:
+            raise KeyboardInterrupt
+        self._requested = True
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if Ctrl-C was pressed."""
+        if self._requested:
+            raise KeyboardInterrupt
+
+
 class WorkerPool:
     """Runs simulations on `count` worker processes.
 
@@ -331,7 +362,12 @@ class WorkerPool:
 
         Raises:
             LibraryNotFoundError: a worker found no libngspice.
+            KeyboardInterrupt: between two messages.
         """
+        with _Interrupts() as interrupts:
+            yield from self._run(simulations, interrupts)
+
+    def _run(self, simulations: Iterable[Simulation], interrupts: _Interrupts) -> Iterator[Message]:
         waiting = iter(simulations)
         following = next(waiting, None)
         while following is not None and len(self._workers) < self.count:
@@ -339,6 +375,7 @@ class WorkerPool:
             if len(self._workers) == self.count:
                 break
         while True:
+            interrupts.check()
             for index, worker in enumerate(self._workers):
                 if following is None:
                     break
@@ -353,7 +390,9 @@ class WorkerPool:
                 return
             wait([worker.connection for worker in busy], timeout=0.5)
             for worker in busy:
-                yield from self._messages(worker)
+                for message in self._messages(worker):
+                    interrupts.check()
+                    yield message
 
     def _messages(self, worker: _Worker) -> Iterator[Message]:
         while True:

@@ -147,3 +147,28 @@ def test_recorded_coupling_is_what_the_netlist_carried(pool: WorkerPool) -> None
         np.testing.assert_allclose(
             points.errors[:, 0], points.outputs[:, 0] + points.inputs[:, 0], atol=1e-12
         )
+
+
+class Interrupted:
+    """Ctrl-C is pressed while it is destroyed, where Python drops exceptions."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_interrupt_is_not_lost_in_a_destructor() -> None:
+    job = faulty("none")
+    with WorkerPool(1, timeout_second=30) as own, pytest.raises(KeyboardInterrupt):  # noqa: PT012
+        for _ in own.run([job] * 1000):
+            Interrupted()
+
+
+def test_second_interrupt_is_raised_at_once() -> None:
+    job = faulty("none")
+    with WorkerPool(1, timeout_second=30) as own:
+        for _ in own.run([job] * 1000):
+            signal.raise_signal(signal.SIGINT)
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+            break
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
