@@ -12,7 +12,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -355,7 +355,7 @@ class WorkerPool:
             worker.stop()
         self._workers.clear()
 
-    def run(self, simulations: Iterable[Simulation]) -> Iterator[Message]:
+    def run(self, simulations: Iterable[Simulation]) -> Generator[Message]:
         """Run all; messages come as they happen, interleaved between members.
 
         A crash, hang or fault of a member is a `Failed` message; the others go on.

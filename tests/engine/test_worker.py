@@ -1,5 +1,6 @@
 """Faults of a simulation: each is one typed message, and what was recorded before is kept."""
 
+import contextlib
 import os
 import signal
 import time
@@ -164,11 +165,13 @@ def test_interrupt_is_not_lost_in_a_destructor() -> None:
 
 
 def test_second_interrupt_is_raised_at_once() -> None:
-    job = faulty("none")
-    with WorkerPool(1, timeout_second=30) as own:
-        for _ in own.run([job] * 1000):
+    before = signal.getsignal(signal.SIGINT)
+    with (
+        WorkerPool(1, timeout_second=30) as own,
+        contextlib.closing(own.run([faulty("none")] * 1000)) as messages,
+    ):
+        next(messages)
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-            with pytest.raises(KeyboardInterrupt):
-                signal.raise_signal(signal.SIGINT)
-            break
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
