@@ -32,6 +32,13 @@ console = Console()
 error_console = Console(stderr=True, soft_wrap=True)
 INTERRUPTED = 130
 
+Fidelities = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="block=level, may be repeated: opamp, switch, multiplier, transimpedance, relu, cell "
+        "or all; ideal, macro or transistor."
+    ),
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
@@ -98,9 +105,7 @@ def run(
     step: Annotated[
         float | None, typer.Option(help="Largest time step in seconds (default 50e-9).")
     ] = None,
-    fidelity: Annotated[
-        list[str] | None, typer.Option(help="block=level, e.g. opamp=ideal; may be repeated.")
-    ] = None,
+    fidelity: Fidelities = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder (default results/runs/NAME).")
     ] = None,
@@ -202,6 +207,7 @@ def netlist(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File (default: standard output).")
     ] = None,
+    fidelity: Fidelities = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Write every netlist of netlists/ again.")
     ] = False,
@@ -221,7 +227,7 @@ def netlist(
             f"There is no netlist generator '{block}' on the command line yet. "
             "Use `cosim netlist solver circle`, or `cosim netlist --all`."
         )
-    text = solver_netlist(task, model_folder=None)
+    text = solver_netlist(task, _nested("--fidelity", fidelity or []))
     if output is None:
         sys.stdout.write(text)
     else:

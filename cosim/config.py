@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from cosim.circuits.fidelity import Fidelity
+from cosim.circuits.fidelity import BlockFidelities
 from cosim.circuits.lockstep_port import Scheme
 from cosim.errors import ConfigurationError
 from cosim.scaling import Scaling
@@ -25,12 +25,6 @@ class CouplingConfig(Section):
 
     scheme: Scheme = Scheme.LINEARISED
     step_second: float = Field(50e-9, gt=0, description="largest step, and so communication step")
-
-
-class FidelityConfig(Section):
-    """Fidelity of each kind of block that has more than one."""
-
-    opamp: Fidelity = Fidelity.TRANSISTOR
 
 
 class ProcessConfig(Section):
@@ -61,7 +55,7 @@ class RunConfig(Section):
     task: str
     score: Literal["torch", "analog"] = "torch"
     coupling: CouplingConfig = CouplingConfig()
-    fidelity: FidelityConfig = FidelityConfig()
+    fidelity: BlockFidelities = BlockFidelities()
     scaling: Scaling = Scaling()
     process: ProcessConfig = ProcessConfig()
     window: ConductanceWindow = ConductanceWindow()

@@ -1,8 +1,10 @@
 """The netlists of `netlists/`: generated, committed for review, each run by plain `ngspice -b`."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
-from cosim.config import RunConfig
+from cosim.config import parse
 from cosim.run import Run
 
 PROJECT_NETLISTS = Path(__file__).resolve().parents[1] / "netlists"
@@ -10,11 +12,26 @@ MODEL_FOLDER = Path("../.ngspice/gf180mcu")
 """Relative to `netlists/`, so that the committed text is the same on every machine."""
 
 
-def solver_netlist(task: str, model_folder: Path | None) -> str:
-    """The whole solver: transistor-level op-amps, and the score network as conductance pairs."""
-    return str(Run(RunConfig(name=task, task=task, score="analog"), model_folder).netlist)
+def solver_netlist(
+    task: str, fidelity: Mapping[str, str] = MappingProxyType({}), model_folder: Path | None = None
+) -> str:
+    """The whole solver, with the score network in the netlist.
+
+    Args:
+        fidelity: of each kind of block, as in a run file.
+
+    Raises:
+        ConfigurationError: unknown task, block or fidelity.
+    """
+    values = {"name": "netlist", "task": task, "score": "analog", "fidelity": dict(fidelity)}
+    return str(Run(parse(values, "The command line"), model_folder).netlist)
 
 
 def generated() -> dict[str, str]:
     """Every file of `netlists/` and its text."""
-    return {"solver_circle.cir": solver_netlist("circle", MODEL_FOLDER)}
+    return {
+        "solver_circle.cir": solver_netlist("circle", model_folder=MODEL_FOLDER),
+        "solver_circle_transistor.cir": solver_netlist(
+            "circle", {"all": "transistor"}, MODEL_FOLDER
+        ),
+    }

@@ -10,9 +10,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from cosim.circuits.analog_switch import AnalogSwitchSpec, analog_switch
+from cosim.circuits.multiplier import MultiplierSpec, multiplier
 from cosim.circuits.netlist import Netlist
 from cosim.circuits.opamp import OpAmpSpec, op_amp
 from cosim.circuits.process import GF180MCU
+from cosim.circuits.score_network import score_blocks
 from cosim.circuits.solver import AnalogScore, PlaybackScore, ScoreSource, Solver
 from cosim.config import RunConfig, merge, parse, read_toml
 from cosim.engine.library import find_library, probe
@@ -194,15 +197,20 @@ class Run:
     def solver(self) -> Solver:
         """The circuit generator."""
         config, sde = self.config, self.task.sampling_sde
-        spec = OpAmpSpec(supply_volt=config.scaling.supply_volt)
-        fidelity = config.fidelity.opamp
+        supply, fidelity = config.scaling.supply_volt, config.fidelity
         return Solver(
             states=self.network.states,
             scaling=config.scaling,
             beta_start=sde.beta_max,
             beta_end=sde.beta_min,
             output_gain=self.network.output_gain,
-            op_amp=op_amp(fidelity, spec, self.process),
+            op_amp=op_amp(fidelity.opamp, OpAmpSpec(supply_volt=supply), self.process),
+            switch=analog_switch(
+                fidelity.switch, AnalogSwitchSpec(supply_volt=supply), self.process
+            ),
+            multiplier=multiplier(
+                fidelity.multiplier, -1.0, MultiplierSpec.of_supply(supply), self.process
+            ),
             process=self.process if fidelity.needs_process else None,
         )
 
@@ -227,7 +235,10 @@ class Run:
             score = self.blocks[0].port(self.config.coupling.scheme)
         else:
             mapped = map_network(self.network, self.config.window)
-            score = AnalogScore(mapped, self.config.scaling)
+            blocks = score_blocks(
+                self.config.fidelity, self.config.scaling.supply_volt, self.process
+            )
+            score = AnalogScore(mapped, self.config.scaling, blocks)
         return self._netlist_with(score)
 
     def _netlist_with(self, score: ScoreSource) -> Netlist:
@@ -400,7 +411,7 @@ class Run:
             if config.score == "analog"
             else f"score in torch, {config.coupling.scheme}"
         )
-        return f"{config.task}: {config.fidelity.opamp} op-amps, {where}"
+        return f"{config.task}: {config.fidelity.summary}; {where}"
 
     def _true_samples(self) -> np.ndarray:
         generator = torch.Generator().manual_seed(self.config.ensemble.seed)

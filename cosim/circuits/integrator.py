@@ -13,21 +13,17 @@ from dataclasses import dataclass
 
 from PySpice.Spice.Netlist import SubCircuit
 
-SWITCH_MODEL = "analog_switch"
-
 
 @dataclass(frozen=True)
 class IntegratorSpec:
     """Component values.
 
     A switch's on-resistance in series with the summing resistors is a gain error of
-    on_resistance / (parallel connection of them), so it is kept small.
+    on_resistance / (parallel connection of them), so these are large.
     """
 
     c_int_farad: float = 20e-12
     initial_resistance_ohm: float = 100e3
-    switch_on_ohm: float = 10.0
-    switch_off_ohm: float = 1e12
 
 
 class Integrator(SubCircuit):
@@ -39,22 +35,13 @@ class Integrator(SubCircuit):
     NODES = ("summing", "initial", "out", "run", "precharge", "analog_ground", "vdd", "vss")
 
     def __init__(
-        self, name: str, spec: IntegratorSpec, op_amp: SubCircuit, supply_volt: float
+        self, name: str, spec: IntegratorSpec, op_amp: SubCircuit, switch: SubCircuit
     ) -> None:
         super().__init__(name, *self.NODES)
         self.subcircuit(op_amp)
-        self.model(
-            SWITCH_MODEL,
-            "SW",
-            ron=spec.switch_on_ohm,
-            roff=spec.switch_off_ohm,
-            vt=supply_volt / 2,
-            vh=supply_volt / 10,
-        )
-        self.S("run", "summing", "virtual_ground", "run", "vss", model=SWITCH_MODEL)
-        self.S(
-            "precharge", "initial_summing", "virtual_ground", "precharge", "vss", model=SWITCH_MODEL
-        )
+        self.subcircuit(switch)
+        for control, node in (("run", "summing"), ("precharge", "initial_summing")):
+            self.X(control, switch.name, node, "virtual_ground", control, "vdd", "vss")
         self.R("initial", "initial", "initial_summing", spec.initial_resistance_ohm)
         self.R("feedback", "out", "initial_summing", spec.initial_resistance_ohm)
         self.C("int", "virtual_ground", "out", spec.c_int_farad)

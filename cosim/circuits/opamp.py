@@ -10,6 +10,7 @@ Circuits, 2017, chapter 1 (sizing by gm/I_D).
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySpice.Spice.Netlist import SubCircuit
@@ -110,11 +111,28 @@ def width(current_ampere: float, point: DesignPoint) -> float:
     return round(squares * LENGTH_METRE, 8)
 
 
+def place_wide(
+    place: Callable[..., None],
+    subcircuit: SubCircuit,
+    name: str,
+    nodes: tuple[str, str, str, str],
+    width_metre: float,
+    length_metre: float = LENGTH_METRE,
+) -> None:
+    """Add a transistor as parallel ones of equal width within the models' range.
+
+    Args:
+        place: `GF180MCU.nfet` or `GF180MCU.pfet` of a process.
+    """
+    count = math.ceil(width_metre / GF180MCU.WIDTH_METRE[1])
+    place(subcircuit, name, nodes, width_metre / count, length_metre, count)
+
+
 class TransistorOpAmp(SubCircuit):
     """The transistor-level op-amp."""
 
-    def __init__(self, spec: OpAmpSpec, process: GF180MCU) -> None:
-        super().__init__("op_amp_transistor", *NODES)
+    def __init__(self, name: str, spec: OpAmpSpec, process: GF180MCU) -> None:
+        super().__init__(name, *NODES)
         current = pair_current(spec)
         units = output_units(spec)
         pair, mirror, source = (
@@ -127,8 +145,8 @@ class TransistorOpAmp(SubCircuit):
         self.R("bias", "bias", "vss", f"{bias_resistance(spec):.6g}")
         pfet(self, "bias", ("bias", "bias", "vdd", "vdd"), source, length)
         pfet(self, "tail", ("tail", "bias", "vdd", "vdd"), source, length, 2)
-        pfet(self, "pair_minus", ("mirror", "inverting", "tail", "vdd"), pair, length)
-        pfet(self, "pair_plus", ("first", "non_inverting", "tail", "vdd"), pair, length)
+        place_wide(pfet, self, "pair_minus", ("mirror", "inverting", "tail", "vdd"), pair)
+        place_wide(pfet, self, "pair_plus", ("first", "non_inverting", "tail", "vdd"), pair)
         nfet(self, "mirror", ("mirror", "mirror", "vss", "vss"), mirror, length)
         nfet(self, "load", ("first", "mirror", "vss", "vss"), mirror, length)
         nfet(self, "output", ("out", "first", "vss", "vss"), mirror, length, units)
@@ -141,8 +159,8 @@ class TransistorOpAmp(SubCircuit):
 class MacroOpAmp(SubCircuit):
     """One-pole gain with limited slew, second pole of the output stage, limited swing."""
 
-    def __init__(self, spec: OpAmpSpec) -> None:
-        super().__init__("op_amp_macro", *NODES)
+    def __init__(self, name: str, spec: OpAmpSpec) -> None:
+        super().__init__(name, *NODES)
         gm, tail = pair_transconductance(spec), 2 * pair_current(spec)
         self.B(
             "pair",
@@ -170,17 +188,25 @@ class MacroOpAmp(SubCircuit):
 class IdealOpAmp(SubCircuit):
     """A controlled source of high gain."""
 
-    def __init__(self) -> None:
-        super().__init__("op_amp_ideal", *NODES)
+    def __init__(self, name: str) -> None:
+        super().__init__(name, *NODES)
         self.VCVS("gain", "out", "vss", "non_inverting", "inverting", voltage_gain=IDEAL_GAIN)
 
 
-def op_amp(fidelity: Fidelity, spec: OpAmpSpec, process: GF180MCU) -> SubCircuit:
-    """The op-amp at a fidelity; all have the same nodes."""
+def op_amp(
+    fidelity: Fidelity, spec: OpAmpSpec, process: GF180MCU | None, role: str = "op_amp"
+) -> SubCircuit:
+    """The op-amp at a fidelity; all have the same nodes.
+
+    Args:
+        role: what it is for, part of its name: op-amps of different specs share a netlist.
+    """
+    name = f"{role}_{fidelity}"
     match fidelity:
         case Fidelity.IDEAL:
-            return IdealOpAmp()
+            return IdealOpAmp(name)
         case Fidelity.MACRO:
-            return MacroOpAmp(spec)
+            return MacroOpAmp(name, spec)
         case Fidelity.TRANSISTOR:
-            return TransistorOpAmp(spec, process)
+            assert process is not None
+            return TransistorOpAmp(name, spec, process)

@@ -1,11 +1,114 @@
-"""Rectified linear unit: v_out = max(v_in, 0), against the analog ground."""
+"""Rectified linear unit: v_out = max(v_in, 0), against the analog ground.
+
+Transistor forms:
+
+- `ClampedRelu`: a folded-cascode op-amp as follower, whose only output device is a p-channel
+  transistor that can source but not sink. Below the analog ground it is off, and the output is
+  held at the analog ground by a resistor and by the array rows it drives, which end in virtual
+  grounds. Error of the knee: gate swing from off to on over the op-amp's gain.
+- `DiodeRelu`: an op-amp with two diode-connected transistors, the inverting half-wave rectifier
+  followed by an inverter. Its range ends a gate-source voltage below the supply.
+
+All fidelities have the nodes input, out, analog_ground, vdd, vss.
+Source: Sedra and Smith, Microelectronic Circuits, section 17.10 of the 6th ed. (precision
+rectifiers); Rincon-Mora, Analog IC Design with Low-Dropout Regulators, chapter 4 (op-amp with a
+p-channel pass transistor).
+"""
+
+from dataclasses import dataclass, replace
 
 from PySpice.Spice.Netlist import SubCircuit
 
+from cosim.circuits.fidelity import Fidelity
+from cosim.circuits.folded_cascode import FoldedCascodeOpAmp
+from cosim.circuits.opamp import OpAmpSpec, place_wide
+from cosim.circuits.process import GF180MCU
+
+NODES = ("input", "out", "analog_ground", "vdd", "vss")
+
+
+@dataclass(frozen=True)
+class ReluSpec:
+    """What the unit is designed for.
+
+    Attributes:
+        op_amp: its load is the compensation capacitor between gate and output.
+        pass_width_metre, pass_length_metre: of the output transistor; 1.5 mA at 1 V of overdrive.
+        hold_ohm: from the output to the analog ground.
+        knee_volt: width of the macro model's knee.
+        row_farad: capacitance of the array row that it drives.
+    """
+
+    op_amp: OpAmpSpec = OpAmpSpec(gbw_hertz=40e6, load_farad=0.7e-12)
+    pass_width_metre: float = 200e-6
+    pass_length_metre: float = 0.4e-6
+    hold_ohm: float = 5e3
+    knee_volt: float = 1e-3
+    row_farad: float = 1e-12
+
+    @classmethod
+    def of_supply(cls, supply_volt: float) -> "ReluSpec":
+        """The design for a supply."""
+        return cls(op_amp=replace(cls.op_amp, supply_volt=supply_volt))
+
 
 class IdealRelu(SubCircuit):
-    """Nodes: in, out, analog_ground."""
+    """A controlled source."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(name, "in", "out", "analog_ground")
-        self.B("rectified", "out", "analog_ground", voltage_expression="uramp(V(in,analog_ground))")
+        super().__init__(name, *NODES)
+        self.B(
+            "rectified", "out", "analog_ground", voltage_expression="uramp(V(input,analog_ground))"
+        )
+
+
+class MacroRelu(SubCircuit):
+    """A rounded knee and the op-amp's bandwidth as follower."""
+
+    def __init__(self, name: str, spec: ReluSpec) -> None:
+        super().__init__(name, *NODES)
+        knee = f"{spec.knee_volt!r}"
+        drive = "V(input,analog_ground)"
+        self.B(
+            "rectified",
+            "fast",
+            "analog_ground",
+            voltage_expression=f"0.5*({drive}+sqrt({drive}*{drive}+{knee}*{knee}))",
+        )
+        self.R("pole", "fast", "slow", 1e3)
+        self.C("pole", "slow", "analog_ground", 1 / (6.283185 * spec.op_amp.gbw_hertz * 1e3))
+        self.VCVS("out", "out", "analog_ground", "slow", "analog_ground", voltage_gain=1)
+
+
+class ClampedRelu(SubCircuit):
+    """Follower with a p-channel output transistor."""
+
+    def __init__(self, name: str, spec: ReluSpec, process: GF180MCU) -> None:
+        super().__init__(name, *NODES)
+        op_amp = FoldedCascodeOpAmp("op_amp_relu", spec.op_amp, process)
+        self.subcircuit(op_amp)
+        # The output transistor inverts, so feedback goes to the other input.
+        self.X("op_amp", op_amp.name, "out", "input", "gate", "vdd", "vss")
+        place_wide(
+            process.pfet,
+            self,
+            "pass",
+            ("out", "gate", "vdd", "vdd"),
+            spec.pass_width_metre,
+            spec.pass_length_metre,
+        )
+        self.C("miller", "gate", "out", spec.op_amp.load_farad)
+        self.R("hold", "out", "analog_ground", spec.hold_ohm)
+        self.C("row", "out", "analog_ground", spec.row_farad)
+
+
+def relu(fidelity: Fidelity, spec: ReluSpec, process: GF180MCU | None) -> SubCircuit:
+    """The unit at a fidelity; all have the same nodes."""
+    match fidelity:
+        case Fidelity.IDEAL:
+            return IdealRelu("relu_ideal")
+        case Fidelity.MACRO:
+            return MacroRelu("relu_macro", spec)
+        case Fidelity.TRANSISTOR:
+            assert process is not None
+            return ClampedRelu("relu_clamped", spec, process)

@@ -7,25 +7,91 @@ The output node carries the raw output, before the network's output gain.
 Source: fact sheet, section 3.
 """
 
+from dataclasses import dataclass, replace
+
 from PySpice.Spice.Netlist import SubCircuit
 
-from cosim.circuits.crossbar import IdealCrossbar, column_nodes
+from cosim.circuits.cell_1t1r import Cell1T1R
+from cosim.circuits.crossbar import Cell, Crossbar, ProgrammedConductance, column_nodes
 from cosim.circuits.dac import IdealTimeEmbedding
-from cosim.circuits.relu import IdealRelu
-from cosim.circuits.transimpedance import IdealTransimpedance
+from cosim.circuits.fidelity import BlockFidelities, Fidelity
+from cosim.circuits.opamp import OpAmpSpec, op_amp
+from cosim.circuits.process import GF180MCU
+from cosim.circuits.relu import ReluSpec, relu
+from cosim.circuits.row_driver import IdealRowDriver, OpAmpRowDriver
+from cosim.circuits.rram import ReadOnlyCell
+from cosim.circuits.transimpedance import (
+    IdealTransimpedance,
+    OpAmpTransimpedance,
+    first_resistance,
+)
 from cosim.errors import NetlistError
 from cosim.scaling import Scaling
-from cosim.score.mapping import MappedNetwork
+from cosim.score.mapping import MappedLayer, MappedNetwork
+
+COLUMN_OP_AMP = OpAmpSpec(
+    gbw_hertz=80e6, miller_farad=1e-12, load_farad=2e-12, output_transconductance_ratio=10.0
+)
+"""Of the array's columns and row drivers: fast, because a column's noise gain is 10 to 40."""
+
+ACTIVATION_VOLT = 0.3
+"""Usual drive of an array row, three units: sets the swing of a column's first op-amp."""
+FIRST_SWING_VOLT = 0.6
 
 
-class IdealScoreNetwork(SubCircuit):
-    """Nodes: state_0..., raw_0..., analog_ground.
+@dataclass(frozen=True)
+class ScoreBlocks:
+    """What a score network is made of.
+
+    Attributes:
+        column_op_amp: of the transimpedance stages; None for ideal stages.
+    """
+
+    driver: SubCircuit
+    relu: SubCircuit
+    cell: Cell
+    column_op_amp: SubCircuit | None
+
+    def stage(self, name: str, layer: MappedLayer) -> SubCircuit:
+        """The transimpedance stage of a layer's columns."""
+        transimpedance = 1.0 / layer.siemens_per_weight
+        if self.column_op_amp is None:
+            return IdealTransimpedance(name, transimpedance)
+        line = float(layer.plus_siemens.sum(axis=0).max())
+        first = first_resistance(transimpedance, line, ACTIVATION_VOLT, FIRST_SWING_VOLT)
+        return OpAmpTransimpedance(name, transimpedance, first, self.column_op_amp)
+
+
+def score_blocks(
+    fidelity: BlockFidelities, supply_volt: float, process: GF180MCU | None
+) -> ScoreBlocks:
+    """The blocks at their fidelities."""
+    column = None
+    if fidelity.transimpedance is not Fidelity.IDEAL:
+        spec = replace(COLUMN_OP_AMP, supply_volt=supply_volt)
+        column = op_amp(fidelity.transimpedance, spec, process, "op_amp_column")
+    return ScoreBlocks(
+        driver=IdealRowDriver() if column is None else OpAmpRowDriver(column),
+        relu=relu(fidelity.relu, ReluSpec.of_supply(supply_volt), process),
+        cell=Cell1T1R(ReadOnlyCell("programmed"))
+        if fidelity.cell.needs_process
+        else ProgrammedConductance(),
+        column_op_amp=column,
+    )
+
+
+class ScoreNetworkCircuit(SubCircuit):
+    """Nodes: state_0..., raw_0..., analog_ground, vdd, vss, and word_line for 1T1R cells.
+
+    Inside, hidden_l_k is the sum and activation_l_k the ReLU's output of unit k of layer l.
 
     Raises:
         NetlistError: the embedding has not one channel for each hidden column.
     """
 
-    def __init__(self, name: str, network: MappedNetwork, scaling: Scaling) -> None:
+    def __init__(
+        self, name: str, network: MappedNetwork, scaling: Scaling, blocks: ScoreBlocks
+    ) -> None:
         layers = network.layers
         states, outputs = layers[0].inputs, layers[-1].outputs
         channels = 2 * len(network.frequencies)
@@ -35,41 +101,40 @@ class IdealScoreNetwork(SubCircuit):
                     f"Score network '{name}': hidden layer {index} has {layer.outputs} columns, "
                     f"but the time embedding has {channels} channels. They must be equal."
                 )
+        self.has_word_line = "word_line" in blocks.cell.NODES
         super().__init__(
             name,
             *(f"state_{index}" for index in range(states)),
             *(f"raw_{index}" for index in range(outputs)),
-            "analog_ground",
+            *("analog_ground", "vdd", "vss"),
+            *(["word_line"] if self.has_word_line else []),
         )
-        self.subcircuit(IdealRelu("relu"))
+        for block in (blocks.column_op_amp, blocks.driver, blocks.relu):
+            if block is not None:
+                self.subcircuit(block)
         embedding = IdealTimeEmbedding("time_embedding", network.frequencies, scaling)
         self.subcircuit(embedding)
         embedding_nodes = [f"embedding_{index}" for index in range(channels)]
         self.X("embedding", embedding.name, *embedding_nodes, "analog_ground")
         self.V("bias", "bias", "analog_ground", scaling.volt_per_unit)
 
+        supplies = ("analog_ground", "vdd", "vss")
         rows = []
         for index in range(states):
-            # Ideal row drivers: an array row is a load of about 1 kohm.
-            self.VCVS(
-                f"row_{index}", f"row_{index}", "analog_ground", f"state_{index}", "analog_ground",
-                voltage_gain=1,
-            )  # fmt: skip
+            self.X(
+                f"driver_{index}", blocks.driver.name, f"state_{index}", f"row_{index}", *supplies
+            )
             rows.append(f"row_{index}")
         for number, layer in enumerate(layers):
             last = number == len(layers) - 1
-            crossbar = IdealCrossbar(f"crossbar_{number}", layer.plus_siemens, layer.minus_siemens)
-            stage = IdealTransimpedance(f"transimpedance_{number}", 1.0 / layer.siemens_per_weight)
-            self.subcircuit(crossbar)
+            stage = blocks.stage(f"transimpedance_{number}", layer)
             self.subcircuit(stage)
-            lines = [f"{node}_of_{number}" for node in column_nodes(layer.outputs)]
-            self.X(f"crossbar_{number}", crossbar.name, *rows, "bias", *lines)
+            lines = self._add_crossbar(number, layer, blocks.cell, rows)
             rows = []
             for column in range(layer.outputs):
                 plus, minus = lines[2 * column], lines[2 * column + 1]
                 out = f"raw_{column}" if last else f"hidden_{number}_{column}"
-                self.X(f"transimpedance_{number}_{column}", stage.name, plus, minus, out,
-                       "analog_ground")  # fmt: skip
+                self.X(f"transimpedance_{number}_{column}", stage.name, plus, minus, out, *supplies)
                 if not last:
                     self.R(
                         f"embedding_{number}_{column}",
@@ -78,5 +143,16 @@ class IdealScoreNetwork(SubCircuit):
                         1.0 / layer.siemens_per_weight,
                     )
                     activation = f"activation_{number}_{column}"
-                    self.X(f"relu_{number}_{column}", "relu", out, activation, "analog_ground")
+                    self.X(f"relu_{number}_{column}", blocks.relu.name, out, activation, *supplies)
                     rows.append(activation)
+
+    def _add_crossbar(
+        self, number: int, layer: MappedLayer, cell: Cell, rows: list[str]
+    ) -> list[str]:
+        """Add a layer's array, driven by `rows` and the bias; returns its source lines."""
+        crossbar = Crossbar(f"crossbar_{number}", layer.plus_siemens, layer.minus_siemens, cell)
+        self.subcircuit(crossbar)
+        lines = [f"{node}_of_{number}" for node in column_nodes(layer.outputs)]
+        words = ["word_line"] * (len(rows) + 1) if self.has_word_line else []
+        self.X(crossbar.name, crossbar.name, *rows, "bias", *words, *lines)
+        return lines

@@ -16,18 +16,18 @@ from typing import Protocol
 import numpy as np
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
+from cosim.circuits.cell_1t1r import WORD_SUPPLY_VOLT
 from cosim.circuits.integrator import Integrator, IntegratorSpec
-from cosim.circuits.multiplier import IdealMultiplier
 from cosim.circuits.netlist import Netlist, Signal, Tolerances, Transient
 from cosim.circuits.process import GF180MCU
-from cosim.circuits.score_network import IdealScoreNetwork
+from cosim.circuits.score_network import ScoreBlocks, ScoreNetworkCircuit
 from cosim.circuits.summing import SummingInput, input_resistance
 from cosim.circuits.waveform import piecewise_linear
 from cosim.scaling import Scaling
 from cosim.score.mapping import MappedNetwork
 
-SWITCH_EDGE_SECOND = 2e-9
-HOLD_SECOND = 10e-9
+SWITCH_EDGE_SECOND = 20e-9
+HOLD_SECOND = 50e-9
 
 
 class ScoreSource(Protocol):
@@ -43,19 +43,40 @@ class AnalogScore:
 
     network: MappedNetwork
     scaling: Scaling
+    blocks: ScoreBlocks
 
     def add_to(self, circuit: Circuit) -> None:
-        """Add the network."""
-        block = IdealScoreNetwork("score_network", self.network, self.scaling)
+        """Add the network, and the supply of its word lines."""
+        block = ScoreNetworkCircuit("score_network", self.network, self.scaling, self.blocks)
         circuit.subcircuit(block)
         states, outputs = self.network.layers[0].inputs, self.network.layers[-1].outputs
+        words = []
+        if block.has_word_line:
+            words = ["word_line"]
+            circuit.V("word_line", "word_line", circuit.gnd, WORD_SUPPLY_VOLT)
         circuit.X(
             "score_network",
             block.name,
             *(state_node(index) for index in range(states)),
             *(score_node(index) for index in range(outputs)),
-            "analog_ground",
+            *("analog_ground", "vdd", circuit.gnd),
+            *words,
         )
+
+    @property
+    def signals(self) -> list[Signal]:
+        """The hidden nodes: each unit's sum and its activation."""
+        return [
+            Signal(
+                f"{kind}_{layer}.{unit}",
+                f"xscore_network.{kind}_{layer}_{unit}",
+                "V",
+                f"{what} of unit {unit + 1}, hidden layer {layer + 1}",
+            )
+            for layer, mapped in enumerate(self.network.layers[:-1])
+            for kind, what in (("hidden", "sum"), ("activation", "ReLU's output"))
+            for unit in range(mapped.outputs)
+        ]
 
 
 @dataclass(frozen=True)
@@ -96,7 +117,8 @@ class Solver:
         states: dimension of the sample.
         beta_start, beta_end: sampling beta at tau = 0 (t = 1) and at tau = 1 (t = 0).
         output_gain: gain of the score network's output.
-        op_amp: the integrators' op-amp, at any fidelity.
+        op_amp, switch: of the integrators, at any fidelity.
+        multiplier: of gain -1, at any fidelity.
         process: supplies the transistor models; None when no block needs them.
     """
 
@@ -106,6 +128,8 @@ class Solver:
     beta_end: float
     output_gain: float
     op_amp: SubCircuit
+    switch: SubCircuit
+    multiplier: SubCircuit
     process: GF180MCU | None
     integrator: IntegratorSpec = IntegratorSpec()
     tolerances: Tolerances = Tolerances()
@@ -156,10 +180,10 @@ class Solver:
         circuit.V("analog_ground", "analog_ground", circuit.gnd, scaling.analog_ground_volt)
         self._add_time_sources(circuit)
 
-        multiplier = IdealMultiplier("multiplier", gain=-1.0)
+        multiplier = self.multiplier
         resistance = input_resistance(scaling.solve_second, self.integrator.c_int_farad, 1.0)
         summing = SummingInput("summing_input", [resistance, resistance / self.output_gain])
-        integrator = Integrator("integrator", self.integrator, self.op_amp, scaling.supply_volt)
+        integrator = Integrator("integrator", self.integrator, self.op_amp, self.switch)
         for block in (multiplier, summing, integrator):
             circuit.subcircuit(block)
         volts = self.initial_volts(state)
@@ -173,7 +197,7 @@ class Solver:
                     "half_beta",
                     node,
                     f"drift_{kind}_{index}",
-                    "analog_ground",
+                    *("analog_ground", "vdd", circuit.gnd),
                 )
             circuit.X(
                 f"summing_{index}",
@@ -199,7 +223,7 @@ class Solver:
             circuit,
             self._header(resistance),
             Transient(scaling.stop_second, step_second),
-            self.signals,
+            (*self.signals, *(score.signals if isinstance(score, AnalogScore) else ())),
             self.tolerances,
         )
 

@@ -1,19 +1,71 @@
 """Differential transimpedance stage of a column pair: v_out = R (i_plus - i_minus).
 
-Both inputs are virtual grounds; all against the analog ground.
+Both inputs are virtual grounds; all against the analog ground. With op-amps, the first one turns
+the current of the plus line into v_first = -R_first i_plus, which a second resistor R_first brings
+to the minus line's virtual ground as a current -i_plus; there the second op-amp forms
+
+    v_out = -R (i_minus - i_plus).
+
+R_first is small, so that the common part of both currents (the pair's smallest conductances) does
+not saturate the first op-amp. The noise gain of the second one, and so its closed-loop bandwidth
+gain-bandwidth / noise gain, is 1 + R (G_line + 1 / R_first).
+
+All fidelities have the nodes plus, minus, out, analog_ground, vdd, vss.
 Source: Xia and Yang, Nature Materials 18, 309 (2019), 'Memristive crossbar arrays' (read-out of
-a differential pair).
+a differential pair); Sedra and Smith, Microelectronic Circuits, section 2.2 (weighted summer).
 """
 
 from PySpice.Spice.Netlist import SubCircuit
 
+NODES = ("plus", "minus", "out", "analog_ground", "vdd", "vss")
+
+
+def first_resistance(
+    transimpedance_ohm: float, line_siemens: float, activation_volt: float, swing_volt: float
+) -> float:
+    """R_first in ohm: the first op-amp swings by `swing_volt` at the largest usual current.
+
+    Args:
+        line_siemens: total conductance of the plus line's cells, the largest of the layer.
+        activation_volt: usual drive of the rows, all at once.
+    """
+    return min(transimpedance_ohm, swing_volt / (line_siemens * activation_volt))
+
 
 class IdealTransimpedance(SubCircuit):
-    """Nodes: plus, minus, out, analog_ground. Controlled sources: zero input resistance."""
+    """Controlled sources: zero input resistance."""
 
     def __init__(self, name: str, transimpedance_ohm: float) -> None:
-        super().__init__(name, "plus", "minus", "out", "analog_ground")
+        super().__init__(name, *NODES)
         self.V("plus", "plus", "analog_ground", 0)
         self.V("minus", "minus", "analog_ground", 0)
         self.H("plus", "out", "middle", "Vplus", transimpedance_ohm)
         self.H("minus", "analog_ground", "middle", "Vminus", transimpedance_ohm)
+
+
+class OpAmpTransimpedance(SubCircuit):
+    """Two op-amps, macro or of transistors.
+
+    Args:
+        feedback_farad: across both feedback resistors; keeps the stage stable with the lines'
+            capacitance.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        transimpedance_ohm: float,
+        first_ohm: float,
+        op_amp: SubCircuit,
+        feedback_farad: float = 0.0,
+    ) -> None:
+        super().__init__(name, *NODES)
+        for stage, line, out, ohm in (
+            ("first", "plus", "first_out", first_ohm),
+            ("second", "minus", "out", transimpedance_ohm),
+        ):
+            self.X(f"op_amp_{stage}", op_amp.name, "analog_ground", line, out, "vdd", "vss")
+            self.R(f"feedback_{stage}", line, out, f"{ohm:.12g}")
+            if feedback_farad:
+                self.C(f"feedback_{stage}", line, out, feedback_farad)
+        self.R("transfer", "first_out", "minus", f"{first_ohm:.12g}")

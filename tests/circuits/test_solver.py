@@ -8,7 +8,7 @@ import pytest
 from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.lockstep_port import Scheme
 from cosim.circuits.solver import PlaybackScore
-from cosim.config import CouplingConfig, FidelityConfig, RunConfig
+from cosim.config import BlockFidelities, CouplingConfig, RunConfig
 from cosim.run import Outcome, Run
 from tests.plain_ngspice import run_batch
 
@@ -23,7 +23,7 @@ def configured(
             name="test",
             task="circle",
             score=score,  # type: ignore[arg-type]
-            fidelity=FidelityConfig(opamp=opamp),
+            fidelity=BlockFidelities(opamp=opamp),
             coupling=CouplingConfig(scheme=scheme, step_second=step),
         )
     )

@@ -1,0 +1,24 @@
+"""Row driver: a follower that can drive an array row, a load of about 1 kohm to virtual grounds.
+
+Nodes: input, out, analog_ground, vdd, vss.
+"""
+
+from PySpice.Spice.Netlist import SubCircuit
+
+NODES = ("input", "out", "analog_ground", "vdd", "vss")
+
+
+class IdealRowDriver(SubCircuit):
+    """A controlled source."""
+
+    def __init__(self) -> None:
+        super().__init__("row_driver_ideal", *NODES)
+        self.VCVS("follow", "out", "analog_ground", "input", "analog_ground", voltage_gain=1)
+
+
+class OpAmpRowDriver(SubCircuit):
+    """An op-amp, macro or of transistors, with its output fed back."""
+
+    def __init__(self, op_amp: SubCircuit) -> None:
+        super().__init__("row_driver", *NODES)
+        self.X("op_amp", op_amp.name, "input", "out", "out", "vdd", "vss")
