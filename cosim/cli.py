@@ -236,16 +236,23 @@ def netlist(
 
 @app.command()
 def bench(
-    block: Annotated[str, typer.Argument(help="The block to measure: opamp.")],
+    block: Annotated[
+        str,
+        typer.Argument(help="opamp, integrator, relu, multiplier or transimpedance."),
+    ],
     corner: Annotated[
         list[str] | None, typer.Option(help="typical, ff, ss, fs, sf (default: all).")
     ] = None,
     temp: Annotated[
         list[float] | None, typer.Option(help="Celsius (default: -40, 27 and 125).")
     ] = None,
-    supply: Annotated[float, typer.Option(help="Volt.")] = 3.3,
-    fidelity: Annotated[str, typer.Option(help="macro or transistor.")] = "transistor",
-    jobs: Annotated[int, typer.Option(help="ngspice processes.")] = 1,
+    supply: Annotated[float, typer.Option(help="Volt.", min=1.0, max=6.0)] = 3.3,
+    fidelity: Annotated[str, typer.Option(help="ideal, macro or transistor.")] = "transistor",
+    monte_carlo: Annotated[
+        int | None,
+        typer.Option(min=1, help="Draws of variation and mismatch, instead of corners."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="ngspice processes.", min=1)] = 1,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder.")] = Path(
         "results/runs/bench"
     ),
@@ -254,34 +261,36 @@ def bench(
     """Measure a block in ngspice: its spec sheet beside the design's values."""
     import json
 
-    from cosim.circuits.opamp import OpAmpSpec
-    from cosim.circuits.opamp_bench import design_values
     from cosim.circuits.process import GF180MCU
-    from cosim.experiments.bench import TEMPERATURES_CELSIUS, conditions, op_amp_sheets
-    from cosim.report.opamp_figures import draw_bode, draw_steps
-    from cosim.report.tables import spec_table
+    from cosim.experiments.bench import (
+        TEMPERATURES_CELSIUS,
+        conditions,
+        find_bench,
+        monte_carlo_conditions,
+        sheets,
+    )
+    from cosim.report.sheet import spec_table
     from cosim.run import make_folder, write_text
 
-    if block != "opamp" or fidelity not in ("macro", "transistor"):
-        raise ConfigurationError(
-            f"There is no bench for '{block}' at fidelity '{fidelity}' yet. "
-            "Use `cosim bench opamp`, with --fidelity macro or transistor."
-        )
-    where = conditions(
-        corner or GF180MCU.CORNERS, temp or TEMPERATURES_CELSIUS, supply, Fidelity(fidelity)
-    )
+    chosen, level = find_bench(block, fidelity), Fidelity(fidelity)
+    if monte_carlo is None:
+        where = conditions(corner or GF180MCU.CORNERS, temp or TEMPERATURES_CELSIUS, supply, level)
+    elif corner:
+        raise ConfigurationError("Give --corner or --monte-carlo: draws are around typical.")
+    else:
+        where = monte_carlo_conditions(monte_carlo, temp or [27.0], supply, level)
     make_folder(output)
     with _interruptible("Nothing was written."), _progress(TaskProgressColumn()) as progress:
-        sheets = list(
-            progress.track(op_amp_sheets(where, jobs), len(where), description="opamp: measure")
+        measured = list(
+            progress.track(sheets(block, where, jobs), len(where), description=f"{block}: measure")
         )
-    console.print(spec_table(sheets, design_values(OpAmpSpec(supply_volt=supply))))
-    rows = [vars(sheet.condition) | sheet.measured.as_dict() for sheet in sheets]
-    write_text(output / "opamp.json", json.dumps(rows, indent=2) + "\n")
-    draw_bode(sheets, output / "opamp_bode.png")
-    draw_steps(sheets, output / "opamp_step.png")
-    for name in ("opamp.json", "opamp_bode.png", "opamp_step.png"):
-        console.print(f"sheet    {output / name}", highlight=False, soft_wrap=True)
+    console.print(spec_table(block, measured, chosen.columns, chosen.design(supply)))
+    rows = [vars(sheet.condition) | sheet.values for sheet in measured]
+    write_text(output / f"{block}.json", json.dumps(rows, indent=2) + "\n")
+    console.print(f"sheet    {output / block}.json", highlight=False, soft_wrap=True)
+    for name, draw in chosen.figures.items():
+        draw(measured, output / f"{name}.png")
+        console.print(f"figure   {output / name}.png", highlight=False, soft_wrap=True)
 
 
 trace_app = typer.Typer(help="Look into a recorded trace.", no_args_is_help=True)

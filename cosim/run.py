@@ -99,12 +99,14 @@ class Outcome:
         solve: the first member beside its float64 reference.
         cloud: for ensembles of 50 members or more.
         statistics: where the first member's wall time went.
+        size: of the netlist, in words.
     """
 
     folder: Path
     solve: Solve
     cloud: Cloud | None
     statistics: Statistics
+    size: str
 
     @property
     def trace(self) -> Trace:
@@ -136,6 +138,7 @@ class Outcome:
         lines = [
             f"error    {100 * self.solve.relative_error:.4f} % of range, circuit against the "
             "float64 reference, largest over the solve",
+            f"size     {self.size}",
             f"steps    {spent.accepted_points} accepted, {step:.0f} us each (score {block:.0f} us, "
             f"recording {accept - block:.0f} us, rest ngspice and its source callbacks)",
         ]
@@ -191,7 +194,7 @@ class Run:
     def process(self) -> GF180MCU:
         """The transistors at the run's corner and temperature."""
         process = self.config.process
-        return GF180MCU(process.corner, process.temperature_celsius, self.model_folder)
+        return GF180MCU(process.corner, process.temperature_celsius, model_folder=self.model_folder)
 
     @cached_property
     def solver(self) -> Solver:
@@ -388,7 +391,7 @@ class Run:
             scaling.precharge_second,
         )  # fmt: skip
         cloud = self._cloud(members) if len(members) >= KL_MINIMUM_SAMPLES else None
-        outcome = Outcome(folder, solve, cloud, first.statistics)
+        outcome = Outcome(folder, solve, cloud, first.statistics, self.netlist.size)
         netlist = self.netlist
         if self.blocks:
             score_volts = values[:, self._columns("score.{}")]

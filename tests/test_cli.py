@@ -196,6 +196,7 @@ def test_bench_writes_the_sheet_and_its_figures(cosim: Callable[..., Done], tmp_
     ("arguments", "says"),
     [
         (("multistage",), "no bench for 'multistage'"),
+        (("opamp", "--corner", "ss", "--monte-carlo", "3"), "--corner or --monte-carlo"),
         (("opamp", "--fidelity", "ideal"), "fidelity 'ideal'"),
         (("opamp", "--corner", "slow"), "no corner 'slow'"),
     ],

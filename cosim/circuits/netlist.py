@@ -3,10 +3,11 @@
 The text runs with plain `ngspice -b` when it holds no external source (see `lockstep_port`).
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from PySpice.Spice.Netlist import Circuit
+from PySpice.Spice.Netlist import Circuit, SubCircuit
 
 from cosim.errors import NetlistError
 
@@ -72,6 +73,25 @@ class Transient:
         return f".tran {self.step_second!r} {self.stop_second!r} 0 {self.step_second!r}"
 
 
+def device_counts(
+    netlist: Circuit | SubCircuit, scope: Mapping[str, SubCircuit] | None = None
+) -> Counter[str]:
+    """Devices by kind, of the whole hierarchy: element letters (R, C, ...), names of subcircuits
+    that the process defines (nfet_03v3, ...), and `node` for nodes inside, ground left out.
+    """
+    scope = {**(scope or {}), **{part.name: part for part in netlist.subcircuits}}
+    counts: Counter[str] = Counter()
+    nodes: set[str] = set()
+    for element in netlist.elements:
+        nodes.update(str(pin.node) for pin in element.pins)
+        name = str(element.subcircuit_name) if element.PREFIX == "X" else element.PREFIX
+        inner = scope.get(name)
+        counts += device_counts(inner, scope) if inner is not None else Counter([name])
+    ports = netlist.external_nodes if isinstance(netlist, SubCircuit) else ()
+    counts["node"] += len(nodes - {str(port) for port in ports} - {"0"})
+    return counts
+
+
 @dataclass(frozen=True)
 class Netlist:
     """A circuit with what is to be analysed and recorded."""
@@ -81,6 +101,16 @@ class Netlist:
     transient: Transient
     signals: Sequence[Signal]
     tolerances: Tolerances = Tolerances()
+
+    @property
+    def size(self) -> str:
+        """Such as `1234 transistors, 56 resistors and capacitors, 789 nodes`."""
+        counts = device_counts(self.circuit)
+        transistors = sum(count for kind, count in counts.items() if "fet_" in kind)
+        passive = counts["R"] + counts["C"]
+        return (
+            f"{transistors} transistors, {passive} resistors and capacitors, {counts['node']} nodes"
+        )
 
     def __str__(self) -> str:
         title, _, body = str(self.circuit).partition("\n")

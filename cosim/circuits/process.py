@@ -40,15 +40,18 @@ class GF180MCU:
     Attributes:
         corner: one of `CORNERS` (n and p: typical, fast, slow, fast-slow, slow-fast).
         temperature_celsius: of every device.
+        monte_carlo_seed: draws global variation and mismatch of every transistor from this seed,
+            around the typical corner; None for no variation.
         model_folder: as written in the netlist; by default where the package is installed.
 
     Raises:
-        ConfigurationError: unknown corner.
+        ConfigurationError: unknown corner, or a seed at another corner than typical.
         NetlistError: a folder that cannot be written into a netlist.
     """
 
     corner: str = "typical"
     temperature_celsius: float = 27.0
+    monte_carlo_seed: int | None = None
     model_folder: Path | None = None
 
     CORNERS: ClassVar[tuple[str, ...]] = ("typical", "ff", "ss", "fs", "sf")
@@ -59,6 +62,11 @@ class GF180MCU:
         if self.corner not in self.CORNERS:
             raise ConfigurationError(
                 f"GF180MCU has no corner '{self.corner}'. Choose one of {', '.join(self.CORNERS)}."
+            )
+        if self.monte_carlo_seed is not None and self.corner != "typical":
+            raise ConfigurationError(
+                f"Monte Carlo draws around the typical corner, but the corner is '{self.corner}'. "
+                "Leave out the one or the other."
             )
         if self.model_folder is not None and any(
             character in str(self.model_folder) for character in "\n\r\"'"
@@ -72,9 +80,16 @@ class GF180MCU:
         """Add the models, corner and temperature to `circuit`."""
         folder = self.model_folder or installed_model_folder()
         # Raw lines: PySpice would make a relative folder absolute, and quotes nothing.
+        section, variation = self.corner, ""
+        if self.monte_carlo_seed is not None:
+            section = "statistical"
+            variation = (
+                ".param sw_stat_global=1 sw_stat_mismatch=1\n"
+                f".options seed={self.monte_carlo_seed}\n"
+            )
         circuit.raw_spice += (
             f'.include "{folder}/design.ngspice"\n'
-            f'.lib "{folder}/sm141064.ngspice" {self.corner}\n'
+            f'{variation}.lib "{folder}/sm141064.ngspice" {section}\n'
             f".temp {self.temperature_celsius!r}\n"
         )
 

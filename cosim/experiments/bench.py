@@ -1,40 +1,218 @@
 """Spec sheets: a block's bench at chosen corners, temperatures and supply, as table and figure."""
 
 import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 
-import numpy as np
-
+from cosim.circuits.analog_switch import AnalogSwitchSpec, analog_switch
+from cosim.circuits.bench import Analyse, Measured
 from cosim.circuits.fidelity import Fidelity
+from cosim.circuits.integrator import Integrator, IntegratorSpec
+from cosim.circuits.integrator_bench import INPUT_OHM, RAMP_VOLT, IntegratorBench
+from cosim.circuits.multiplier import MultiplierSpec, multiplier
+from cosim.circuits.multiplier_bench import MultiplierBench
 from cosim.circuits.opamp import OpAmpSpec, op_amp
-from cosim.circuits.opamp_bench import OpAmpBench, OpAmpMeasured
+from cosim.circuits.opamp_bench import OpAmpBench, design_values
 from cosim.circuits.process import GF180MCU
+from cosim.circuits.relu import ReluSpec, relu
+from cosim.circuits.relu_bench import ReluBench
+from cosim.circuits.score_network import COLUMN_OP_AMP, FIRST_SWING_VOLT
+from cosim.circuits.transimpedance import IdealTransimpedance, OpAmpTransimpedance
+from cosim.circuits.transimpedance_bench import (
+    COMMON_VOLT,
+    LINE_SIEMENS,
+    TransimpedanceBench,
+)
 from cosim.engine.isolated import each_isolated
+from cosim.errors import ConfigurationError
+from cosim.report.block_figures import (
+    draw_bode,
+    draw_integrator,
+    draw_multiplier,
+    draw_relu,
+    draw_steps,
+    draw_transimpedance,
+)
+from cosim.report.sheet import Column, Condition, Sheet
 
 TEMPERATURES_CELSIUS = (-40.0, 27.0, 125.0)
-SMALL_STEP_VOLT, LARGE_STEP_VOLT, STEP_SECOND = 0.05, 0.8, 1.5e-6
+TRANSIMPEDANCE_OHM = 28e3
+"""Of the ring's second layer."""
 
 
 @dataclass(frozen=True)
-class Condition:
-    """Where a block is measured."""
+class BlockBench:
+    """How a block is measured and shown.
 
-    corner: str
-    temperature_celsius: float
-    supply_volt: float
-    fidelity: Fidelity
+    Attributes:
+        measure: at a condition, with ngspice.
+        columns: what the table shows.
+        design: what the design promises at a supply, by the same names.
+        figures: drawers by file name.
+        fidelities: at which the bench makes sense.
+    """
+
+    measure: Callable[[Condition, GF180MCU, Analyse], Measured]
+    columns: Sequence[Column]
+    design: Callable[[float], dict[str, float]]
+    figures: Mapping[str, Callable[[Sequence[Sheet], Path], None]]
+    fidelities: tuple[Fidelity, ...] = tuple(Fidelity)
 
 
-@dataclass(frozen=True)
-class OpAmpSheet:
-    """Measured values, and the curves behind them: (frequency, gain), (time, output) twice."""
+def _op_amp(condition: Condition, process: GF180MCU, analyse: Analyse) -> Measured:
+    spec = OpAmpSpec(supply_volt=condition.supply_volt)
+    device = op_amp(condition.fidelity, spec, process)
+    bench = OpAmpBench(device, process, spec, analyse)
+    return Measured(
+        bench.measure().as_dict(),
+        {
+            "open_loop": bench.open_loop(),
+            "small_step": bench.step(0.05, 1.5e-6),
+            "large_step": bench.step(0.8, 1.5e-6),
+        },
+    )
 
-    condition: Condition
-    measured: OpAmpMeasured
-    open_loop: tuple[np.ndarray, np.ndarray]
-    small_step: tuple[np.ndarray, np.ndarray]
-    large_step: tuple[np.ndarray, np.ndarray]
+
+def _relu(condition: Condition, process: GF180MCU, analyse: Analyse) -> Measured:
+    block = relu(condition.fidelity, ReluSpec.of_supply(condition.supply_volt), process)
+    return ReluBench(block, process, condition.supply_volt, analyse).measure()
+
+
+def _multiplier(condition: Condition, process: GF180MCU, analyse: Analyse) -> Measured:
+    spec = MultiplierSpec.of_supply(condition.supply_volt)
+    block = multiplier(condition.fidelity, -1.0, spec, process)
+    return MultiplierBench(block, process, condition.supply_volt, analyse).measure()
+
+
+def _transimpedance(condition: Condition, process: GF180MCU, analyse: Analyse) -> Measured:
+    supply = condition.supply_volt
+    if condition.fidelity is Fidelity.IDEAL:
+        stage = IdealTransimpedance("transimpedance", TRANSIMPEDANCE_OHM)
+    else:
+        spec = replace(COLUMN_OP_AMP, supply_volt=supply)
+        device = op_amp(condition.fidelity, spec, process, "op_amp_column")
+        first = FIRST_SWING_VOLT / (2 * COMMON_VOLT * LINE_SIEMENS)
+        stage = OpAmpTransimpedance("transimpedance", TRANSIMPEDANCE_OHM, first, device)
+        stage.subcircuit(device)
+    return TransimpedanceBench(stage, process, supply, analyse).measure()
+
+
+def _integrator(condition: Condition, process: GF180MCU, analyse: Analyse) -> Measured:
+    supply, spec = condition.supply_volt, IntegratorSpec()
+    block = Integrator(
+        "integrator",
+        spec,
+        op_amp(condition.fidelity, OpAmpSpec(supply_volt=supply), process),
+        analog_switch(condition.fidelity, AnalogSwitchSpec(supply_volt=supply), process),
+    )
+    return IntegratorBench(block, spec.c_int_farad, process, supply, analyse).measure()
+
+
+SUPPLY = Column("supply_ampere", "supply", "A")
+
+BENCHES: Mapping[str, BlockBench] = {
+    "opamp": BlockBench(
+        _op_amp,
+        (
+            Column("dc_gain_decibel", "gain", "dB"),
+            Column("gbw_hertz", "GBW", "Hz"),
+            Column("phase_margin_degree", "margin", "deg"),
+            Column("slew_rise_volt_per_second", "slew up", "V/s"),
+            Column("slew_fall_volt_per_second", "slew down", "V/s"),
+            Column("settling_second", "settle 0.1 %", "s"),
+            Column("output_low_volt", "out low", "V"),
+            Column("output_high_volt", "out high", "V"),
+            Column("input_low_volt", "in low", "V"),
+            Column("input_high_volt", "in high", "V"),
+            Column("offset_volt", "offset", "V"),
+            Column("cmrr_decibel", "CMRR", "dB"),
+            Column("psrr_decibel", "PSRR", "dB"),
+            Column("input_noise_volt_per_root_hertz", "noise/rtHz", "V"),
+            SUPPLY,
+        ),
+        lambda supply: design_values(OpAmpSpec(supply_volt=supply)),
+        {"opamp_bode": draw_bode, "opamp_step": draw_steps},
+        (Fidelity.MACRO, Fidelity.TRANSISTOR),
+    ),
+    "integrator": BlockBench(
+        _integrator,
+        (
+            Column("time_constant_second", "R C", "s"),
+            Column("nonlinearity", "nonlinearity", "%"),
+            Column("initial_error_volt", "initial error", "V"),
+            Column("handover_error_volt", "handover", "V"),
+            Column("leak_volt_per_second", "leak", "V/s"),
+            Column("bode_error", "Bode error", "%"),
+        ),
+        lambda supply: {"time_constant_second": INPUT_OHM * IntegratorSpec().c_int_farad},
+        {"integrator_waveform": partial(draw_integrator, drive_volt=RAMP_VOLT)},
+    ),
+    "relu": BlockBench(
+        _relu,
+        (
+            Column("transfer_error_volt", "error", "V"),
+            Column("knee_error_volt", "error at knee", "V"),
+            Column("bandwidth_hertz", "bandwidth", "Hz"),
+            Column("feed_through_decibel", "feed-through", "dB"),
+            Column("turn_on_second", "turn on 1 %", "s"),
+            Column("undershoot_volt", "undershoot", "V"),
+            SUPPLY,
+        ),
+        lambda supply: {"bandwidth_hertz": ReluSpec().op_amp.gbw_hertz},
+        {"relu_transfer": draw_relu},
+    ),
+    "multiplier": BlockBench(
+        _multiplier,
+        (
+            Column("gain_per_volt", "gain", "1/V"),
+            Column("nonlinearity", "nonlinearity", "%"),
+            Column("offset_volt", "offset", "V"),
+            Column("bandwidth_a_hertz", "bandwidth a", "Hz"),
+            Column("bandwidth_b_hertz", "bandwidth b", "Hz"),
+            Column("feed_through_a_decibel", "feed a", "dB"),
+            Column("feed_through_b_decibel", "feed b", "dB"),
+            SUPPLY,
+        ),
+        lambda supply: {"gain_per_volt": -1.0},
+        {"multiplier_transfer": draw_multiplier},
+    ),
+    "transimpedance": BlockBench(
+        _transimpedance,
+        (
+            Column("transimpedance_ohm", "R", "ohm"),
+            Column("offset_volt", "offset", "V"),
+            Column("nonlinearity", "nonlinearity", "%"),
+            Column("bandwidth_plus_hertz", "bandwidth +", "Hz"),
+            Column("bandwidth_minus_hertz", "bandwidth -", "Hz"),
+            Column("peaking_decibel", "peaking", "dB"),
+            Column("common_mode_rejection_decibel", "CMRR", "dB"),
+            SUPPLY,
+        ),
+        lambda supply: {"transimpedance_ohm": TRANSIMPEDANCE_OHM},
+        {"transimpedance_transfer": draw_transimpedance},
+    ),
+}
+
+
+def find_bench(block: str, fidelity: str) -> BlockBench:
+    """The bench of a block.
+
+    Raises:
+        ConfigurationError: there is none, or not at that fidelity.
+    """
+    bench = BENCHES.get(block)
+    if bench is None:
+        raise ConfigurationError(
+            f"There is no bench for '{block}'. Choose one of {', '.join(BENCHES)}."
+        )
+    if fidelity not in bench.fidelities:
+        raise ConfigurationError(
+            f"There is no bench for '{block}' at fidelity '{fidelity}'. Choose one of "
+            f"{', '.join(bench.fidelities)}."
+        )
+    return bench
 
 
 def conditions(
@@ -45,30 +223,30 @@ def conditions(
 ) -> list[Condition]:
     """Every corner at every temperature; refuses an unknown corner before anything is run."""
     return [
-        Condition(
-            GF180MCU(corner, temperature).corner, temperature, supply_volt, Fidelity(fidelity)
-        )
+        Condition(GF180MCU(corner, temperature).corner, temperature, supply_volt, fidelity)
         for corner, temperature in itertools.product(corners, temperatures_celsius)
     ]
 
 
-def measure_op_amp(condition: Condition) -> OpAmpSheet:
-    """The op-amp's sheet at one condition; uses this process's ngspice."""
+def monte_carlo_conditions(
+    draws: int, temperatures_celsius: Sequence[float], supply_volt: float, fidelity: Fidelity
+) -> list[Condition]:
+    """Draws of global variation and mismatch around the typical corner, seeds 1, 2, ..."""
+    return [
+        Condition("typical", temperature, supply_volt, fidelity, seed)
+        for temperature, seed in itertools.product(temperatures_celsius, range(1, draws + 1))
+    ]
+
+
+def measure(block: str, condition: Condition) -> Sheet:
+    """A block's sheet at one condition; uses this process's ngspice."""
     from cosim.engine.session import NgspiceSession
 
-    process = GF180MCU(condition.corner, condition.temperature_celsius)
-    spec = OpAmpSpec(supply_volt=condition.supply_volt)
-    device = op_amp(condition.fidelity, spec, process)
-    bench = OpAmpBench(device, process, spec, NgspiceSession.start().analyse)
-    return OpAmpSheet(
-        condition,
-        bench.measure(),
-        bench.open_loop(),
-        bench.step(SMALL_STEP_VOLT, STEP_SECOND),
-        bench.step(LARGE_STEP_VOLT, STEP_SECOND),
-    )
+    process = GF180MCU(condition.corner, condition.temperature_celsius, condition.seed)
+    analyse = NgspiceSession.start().analyse
+    return Sheet(condition, BENCHES[block].measure(condition, process, analyse))
 
 
-def op_amp_sheets(where: Sequence[Condition], jobs: int) -> Iterator[OpAmpSheet]:
+def sheets(block: str, where: Sequence[Condition], jobs: int) -> Iterator[Sheet]:
     """A sheet for each condition, as they are measured."""
-    return each_isolated(measure_op_amp, where, jobs)
+    return each_isolated(partial(measure, block), where, jobs)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from cosim.circuits.fidelity import Fidelity
-from cosim.config import CouplingConfig, FidelityConfig, RunConfig
+from cosim.circuits.fidelity import BlockFidelities, Fidelity
+from cosim.config import CouplingConfig, RunConfig
 from cosim.engine.library import find_library
 from cosim.engine.worker import Finished, Simulation, Statistics, WorkerPool
 from cosim.run import Run
@@ -54,7 +54,7 @@ def test_lockstep_overhead(opamp: Fidelity, scheme: str, tmp_path: Path) -> None
         RunConfig(
             name="overhead",
             task="circle",
-            fidelity=FidelityConfig(opamp=opamp),
+            fidelity=BlockFidelities(opamp=opamp),
             coupling=CouplingConfig(scheme=scheme),  # type: ignore[arg-type]
         )
     )

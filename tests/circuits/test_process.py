@@ -11,7 +11,7 @@ from cosim.errors import ConfigurationError, NetlistError
 
 def test_netlist_names_models_corner_and_temperature() -> None:
     circuit = Circuit("models")
-    GF180MCU("ss", 125.0, Path("../.ngspice/gf180mcu")).apply(circuit)
+    GF180MCU("ss", 125.0, model_folder=Path("../.ngspice/gf180mcu")).apply(circuit)
     text = str(circuit)
     assert '.include "../.ngspice/gf180mcu/design.ngspice"' in text
     assert '.lib "../.ngspice/gf180mcu/sm141064.ngspice" ss' in text

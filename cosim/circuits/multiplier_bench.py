@@ -1,0 +1,73 @@
+"""Test bench of the multiplier: product error over the range, bandwidths, feed-through."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PySpice.Spice.Netlist import Circuit, SubCircuit
+
+from cosim.circuits.bench import Analyse, Measured, bench_circuit, corner_hertz
+from cosim.circuits.process import GF180MCU
+
+RANGE_VOLT, POINTS = 0.4, 9
+
+
+@dataclass(frozen=True)
+class MultiplierBench:
+    """Measures a multiplier of any fidelity."""
+
+    multiplier: SubCircuit
+    process: GF180MCU | None
+    supply_volt: float
+    analyse: Analyse
+
+    def measure(self) -> Measured:
+        """The spec sheet; curves `b=...` (a, output), against the analog ground.
+
+        Errors are relative to the output of both inputs at the end of their range. The gain is
+        that of least squares over the range, 1/V; nonlinearity is what it leaves.
+        """
+        levels = np.linspace(-RANGE_VOLT, RANGE_VOLT, POINTS)
+        step = float(levels[1] - levels[0])
+        sweep = f"{-RANGE_VOLT!r} {RANGE_VOLT + step / 2!r} {step!r}"
+        vectors = self._run(self._driven("0", "0"), f".dc Va {sweep} Vb {sweep}", "i(vdd)")
+        out = (vectors["out"] - self.supply_volt / 2).reshape(POINTS, POINTS)  # [b, a]
+        product = np.outer(levels, levels)
+        gain = float((out * product).sum() / (product**2).sum())
+        full = abs(gain) * RANGE_VOLT**2
+        frequency, by_a = self._gain("0 ac 1", f"{RANGE_VOLT!r}")
+        _, by_b = self._gain(f"{RANGE_VOLT!r}", "0 ac 1")
+        _, leak_a = self._gain("0 ac 1", "0")
+        _, leak_b = self._gain("0", "0 ac 1")
+        return Measured(
+            {
+                "gain_per_volt": gain,
+                "nonlinearity": float(np.abs(out - gain * product).max() / full),
+                "offset_volt": float(out[POINTS // 2, POINTS // 2]),
+                "bandwidth_a_hertz": corner_hertz(frequency, by_a),
+                "bandwidth_b_hertz": corner_hertz(frequency, by_b),
+                "feed_through_a_decibel": _decibel(leak_a[0] / by_a[0]),
+                "feed_through_b_decibel": _decibel(leak_b[0] / by_b[0]),
+                "supply_ampere": float(-vectors["vdd#branch"][0]),
+            },
+            {f"b = {level:+.1f} V": (levels, row) for level, row in zip(levels, out, strict=True)},
+        )
+
+    def _driven(self, a: str, b: str) -> Circuit:
+        circuit = bench_circuit("multiplier_bench", self.multiplier, self.process, self.supply_volt)
+        circuit.V("a", "a", "analog_ground", a)
+        circuit.V("b", "b", "analog_ground", b)
+        circuit.X(
+            "device", self.multiplier.name, "a", "b", "out", "analog_ground", "vdd", circuit.gnd
+        )
+        return circuit
+
+    def _run(self, circuit: Circuit, analysis: str, more: str = "") -> dict[str, np.ndarray]:
+        return self.analyse(f"{circuit}.save v(out) {more}\n{analysis}\n.end\n")
+
+    def _gain(self, a: str, b: str) -> tuple[np.ndarray, np.ndarray]:
+        vectors = self._run(self._driven(a, b), ".ac dec 20 1k 1g")
+        return np.real(vectors["frequency"]), np.abs(vectors["out"])
+
+
+def _decibel(ratio: float) -> float:
+    return float(20 * np.log10(max(ratio, 1e-15)))
