@@ -31,6 +31,7 @@ app = typer.Typer(
 console = Console()
 error_console = Console(stderr=True, soft_wrap=True)
 INTERRUPTED = 130
+WIDE = 200
 
 Fidelities = Annotated[
     list[str] | None,
@@ -284,7 +285,9 @@ def bench(
         measured = list(
             progress.track(sheets(block, where, jobs), len(where), description=f"{block}: measure")
         )
-    console.print(spec_table(block, measured, chosen.columns, chosen.design(supply)))
+    table = spec_table(block, measured, chosen.columns, chosen.design(supply))
+    # As wide as it needs, also where the terminal is narrower: a broken row cannot be read.
+    Console(width=max(console.width, WIDE)).print(table)
     rows = [vars(sheet.condition) | sheet.values for sheet in measured]
     write_text(output / f"{block}.json", json.dumps(rows, indent=2) + "\n")
     console.print(f"sheet    {output / block}.json", highlight=False, soft_wrap=True)

@@ -178,7 +178,9 @@ class OpAmpBench:
         return float(time[np.flatnonzero(outside)[-1]] - 50e-9)
 
     def _tracking_range(self, inverting: bool) -> tuple[float, float]:
-        """Output range of an inverter, or input range of a follower, within 10 mV of ideal."""
+        """Output range of an inverter, or input range of a follower, within 10 mV of ideal and the
+        offset at mid-rail.
+        """
         if inverting:
             circuit = self._circuit()
             circuit.V("in", "in", circuit.gnd, 0)
@@ -193,8 +195,10 @@ class OpAmpBench:
         wanted = np.arange(len(out)) * 0.01
         if inverting:
             wanted = top - wanted
+        error = out - wanted
+        error -= np.interp(self._ground, np.sort(wanted), error[np.argsort(wanted)])  # the offset
         # Around mid-rail only: an op-amp stuck at a rail is near its input there by chance.
-        astray = wanted[np.abs(out - wanted) >= TRACKING_VOLT]
+        astray = wanted[np.abs(error) >= TRACKING_VOLT]
         below, above = astray[astray < self._ground], astray[astray > self._ground]
         return float(below.max(initial=0.0)), float(above.min(initial=top))
 

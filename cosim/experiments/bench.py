@@ -166,7 +166,7 @@ BENCHES: Mapping[str, BlockBench] = {
     "multiplier": BlockBench(
         _multiplier,
         (
-            Column("gain_per_volt", "gain", "1/V"),
+            Column("gain_per_volt", "gain, 1/V", ""),
             Column("nonlinearity", "nonlinearity", "%"),
             Column("offset_volt", "offset", "V"),
             Column("bandwidth_a_hertz", "bandwidth a", "Hz"),

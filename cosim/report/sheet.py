@@ -43,7 +43,9 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Column:
-    """A value of the sheet: its name there, its title, and its unit ('%': of a fraction)."""
+    """A value of the sheet: its name there, its title, and its unit ('%': of a fraction;
+    none: in the title).
+    """
 
     name: str
     title: str
@@ -53,6 +55,8 @@ class Column:
         """The value for the table."""
         if self.unit in ("dB", "deg"):
             return f"{value:.0f}"
+        if not self.unit:
+            return f"{value:.3f}"
         if self.unit == "%":
             return f"{100 * value:.2g} %"
         return Quantity(value, self.unit).render(prec=2)
