@@ -203,7 +203,9 @@ def train(
 
 @app.command()
 def netlist(
-    block: Annotated[str | None, typer.Argument(help="What to generate: solver.")] = None,
+    block: Annotated[
+        str | None, typer.Argument(help="solver, or a block that has a bench.")
+    ] = None,
     task: Annotated[str, typer.Argument(help="The task whose score network it holds.")] = "circle",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File (default: standard output).")
@@ -215,7 +217,7 @@ def netlist(
     debug: Debug = False,
 ) -> None:
     """Write a netlist that holds everything, ready for plain `ngspice -b`."""
-    from cosim.netlists import PROJECT_NETLISTS, generated, solver_netlist
+    from cosim.netlists import PROJECT_NETLISTS, block_netlist, generated, solver_netlist
     from cosim.run import write_text
 
     if everything:
@@ -223,12 +225,15 @@ def netlist(
             write_text(PROJECT_NETLISTS / name, text)
             console.print(f"netlist  {PROJECT_NETLISTS / name}", highlight=False, soft_wrap=True)
         return
-    if block != "solver":
+    levels = _nested("--fidelity", fidelity or [])
+    if block == "solver":
+        text = solver_netlist(task, levels)
+    elif block is None:
         raise ConfigurationError(
-            f"There is no netlist generator '{block}' on the command line yet. "
-            "Use `cosim netlist solver circle`, or `cosim netlist --all`."
+            "Name a block, such as `cosim netlist solver` or `cosim netlist opamp`, or give --all."
         )
-    text = solver_netlist(task, _nested("--fidelity", fidelity or []))
+    else:
+        text = block_netlist(block, levels.get(block, levels.get("all", "transistor")))
     if output is None:
         sys.stdout.write(text)
     else:

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from cosim.circuits.fidelity import Fidelity
 from cosim.config import parse
+from cosim.experiments.bench import BENCHES, bench_netlist, find_bench
+from cosim.report.sheet import Condition
 from cosim.run import Run
 
 PROJECT_NETLISTS = Path(__file__).resolve().parents[1] / "netlists"
@@ -27,9 +30,20 @@ def solver_netlist(
     return str(Run(parse(values, "The command line"), model_folder).netlist)
 
 
+def block_netlist(block: str, fidelity: str, model_folder: Path | None = None) -> str:
+    """A block with its test bench.
+
+    Raises:
+        ConfigurationError: there is no such bench, or not at that fidelity.
+    """
+    find_bench(block, fidelity)
+    return bench_netlist(block, Condition("typical", 27.0, 3.3, Fidelity(fidelity)), model_folder)
+
+
 def generated() -> dict[str, str]:
     """Every file of `netlists/` and its text."""
-    return {
+    blocks = {f"{name}.cir": block_netlist(name, "transistor", MODEL_FOLDER) for name in BENCHES}
+    return blocks | {
         "solver_circle.cir": solver_netlist("circle", model_folder=MODEL_FOLDER),
         "solver_circle_transistor.cir": solver_netlist(
             "circle", {"all": "transistor"}, MODEL_FOLDER

@@ -28,12 +28,13 @@ def run_batch(netlist: Path) -> dict[str, np.ndarray]:
 
 
 def read_raw(path: Path) -> dict[str, np.ndarray]:
-    """Vectors of a binary raw file of real numbers (ngspice manual, section 'raw file')."""
+    """Vectors of a binary raw file (ngspice manual, section 'raw file')."""
     header, _, data = path.read_bytes().partition(b"Binary:\n")
     lines = header.decode().splitlines()
     fields = dict(line.split(": ", 1) for line in lines if ": " in line)
     count, points = int(fields["No. Variables"]), int(fields["No. Points"])
     start = lines.index("Variables:") + 1
     names = [line.split()[1] for line in lines[start : start + count]]
-    values = np.frombuffer(data, count=count * points).reshape(points, count)
+    kind = np.complex128 if "complex" in fields["Flags"] else np.float64
+    values = np.frombuffer(data, kind, count=count * points).reshape(points, count)
     return dict(zip(names, values.T, strict=True))

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from cosim.config import RunConfig
-from cosim.netlists import PROJECT_NETLISTS, generated
+from cosim.engine.session import NgspiceSession
+from cosim.experiments.bench import BENCHES
+from cosim.netlists import PROJECT_NETLISTS, block_netlist, generated
 from cosim.run import Run
 from cosim.score.sampling import reference_solution
 from tests.plain_ngspice import run_batch
@@ -17,6 +19,14 @@ def test_committed_netlist_is_what_the_generator_writes(name: str) -> None:
 
 def test_nothing_else_is_committed() -> None:
     assert {path.name for path in PROJECT_NETLISTS.glob("*.cir")} == set(generated())
+
+
+@pytest.mark.parametrize("block", sorted(BENCHES))
+def test_plain_ngspice_runs_each_block_as_the_engine_does(block: str) -> None:
+    plain = run_batch(PROJECT_NETLISTS / f"{block}.cir")["v(out)"]
+    engine = NgspiceSession.start().analyse(block_netlist(block, "transistor"))["out"]
+    assert len(plain) > 10
+    np.testing.assert_allclose(plain, engine, rtol=1e-9)
 
 
 @pytest.mark.parametrize(

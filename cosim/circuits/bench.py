@@ -11,6 +11,9 @@ from cosim.circuits.process import GF180MCU
 Analyse = Callable[[str], dict[str, np.ndarray]]
 """Runs a netlist's analysis; the engine's `NgspiceSession.analyse`."""
 
+RESPONSE = ".ac dec 20 1k 1g"
+"""The analysis of a block's frequency response."""
+
 Curve = tuple[np.ndarray, np.ndarray]
 """Abscissa [n] and ordinate [n]."""
 

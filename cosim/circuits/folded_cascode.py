@@ -13,6 +13,7 @@ import math
 
 from PySpice.Spice.Netlist import SubCircuit
 
+from cosim.circuits.netlist import comment, quantity
 from cosim.circuits.opamp import (
     LENGTH_METRE,
     MIRROR,
@@ -39,6 +40,11 @@ class FoldedCascodeOpAmp(SubCircuit):
     def __init__(self, name: str, spec: OpAmpSpec, process: GF180MCU) -> None:
         super().__init__(name, *NODES)
         current = pair_current(spec)
+        comment(
+            self,
+            f"folded cascode: GBW {quantity(spec.gbw_hertz, 'Hz')}, slew rate "
+            f"{quantity(slew_rate(spec), 'V/s')}, load {quantity(spec.load_farad, 'F')}",
+        )
         pair, n_source, p_source = (
             width(current, PAIR),
             width(current, MIRROR),

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from PySpice.Spice.Netlist import SubCircuit
 
+from cosim.circuits.netlist import comment, quantity
+
 
 @dataclass(frozen=True)
 class IntegratorSpec:
@@ -38,6 +40,7 @@ class Integrator(SubCircuit):
         self, name: str, spec: IntegratorSpec, op_amp: SubCircuit, switch: SubCircuit
     ) -> None:
         super().__init__(name, *self.NODES)
+        comment(self, f"C = {quantity(spec.c_int_farad, 'F')}")
         self.subcircuit(op_amp)
         self.subcircuit(switch)
         for control, node in (("run", "summing"), ("precharge", "initial_summing")):

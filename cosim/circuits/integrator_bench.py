@@ -6,6 +6,7 @@ import numpy as np
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
 from cosim.circuits.bench import Analyse, Curve, Measured, bench_circuit
+from cosim.circuits.netlist import Tolerances
 from cosim.circuits.process import GF180MCU
 from cosim.circuits.solver import HOLD_SECOND, SWITCH_EDGE_SECOND
 from cosim.circuits.waveform import piecewise_linear
@@ -63,11 +64,15 @@ class IntegratorBench:
             },
         )
 
+    @property
+    def netlist(self) -> str:
+        """Precharge, ramp and hold."""
+        stop = PRECHARGE_SECOND + 1.5 * RAMP_SECOND
+        return self._text(self._switched(RAMP_VOLT, RAMP_SECOND), f".tran 5n {stop!r} 0 20n")
+
     def ramp(self) -> Curve:
         """Time and output of precharge, ramp and hold."""
-        stop = PRECHARGE_SECOND + 1.5 * RAMP_SECOND
-        circuit = self._switched(RAMP_VOLT, RAMP_SECOND)
-        vectors = self._run(circuit, f".tran 5n {stop!r} 0 20n")
+        vectors = self.analyse(self.netlist)
         return vectors["time"], vectors["out"] - self.supply_volt / 2
 
     def bode(self) -> tuple[np.ndarray, np.ndarray]:
@@ -109,7 +114,8 @@ class IntegratorBench:
         return circuit
 
     def _run(self, circuit: Circuit, analysis: str) -> dict[str, np.ndarray]:
-        return self.analyse(
-            f"{circuit}.options reltol=1e-5 abstol=1e-13 vntol=1e-8\n.save v(out)\n"
-            f"{analysis}\n.end\n"
-        )
+        return self.analyse(self._text(circuit, analysis))
+
+    @staticmethod
+    def _text(circuit: Circuit, analysis: str) -> str:
+        return f"{circuit}{Tolerances().line}\n.save v(out)\n{analysis}\n.end\n"

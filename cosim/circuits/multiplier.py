@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from PySpice.Spice.Netlist import SubCircuit
 
 from cosim.circuits.fidelity import Fidelity
+from cosim.circuits.netlist import comment, quantity
 from cosim.circuits.opamp import (
     LENGTH_METRE,
     SOURCE,
@@ -124,6 +125,11 @@ class GilbertMultiplier(SubCircuit):
 
     def __init__(self, name: str, gain: float, spec: MultiplierSpec, process: GF180MCU) -> None:
         super().__init__(name, *NODES)
+        comment(
+            self,
+            f"Gilbert cell: gain {gain:g} 1/V, tail {quantity(spec.tail_ampere, 'A')}, "
+            f"conversion {quantity(conversion(spec), 'A/V2')}",
+        )
         op_amp = TransistorOpAmp("op_amp_difference", spec.op_amp, process)
         self.subcircuit(op_amp)
         pfet = process.pfet

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
-from cosim.circuits.bench import Analyse, Measured, bench_circuit, corner_hertz
+from cosim.circuits.bench import RESPONSE, Analyse, Measured, bench_circuit, corner_hertz
 from cosim.circuits.process import GF180MCU
 
 RANGE_VOLT, POINTS = 0.4, 9
@@ -27,9 +27,7 @@ class MultiplierBench:
         that of least squares over the range, 1/V; nonlinearity is what it leaves.
         """
         levels = np.linspace(-RANGE_VOLT, RANGE_VOLT, POINTS)
-        step = float(levels[1] - levels[0])
-        sweep = f"{-RANGE_VOLT!r} {RANGE_VOLT + step / 2!r} {step!r}"
-        vectors = self._run(self._driven("0", "0"), f".dc Va {sweep} Vb {sweep}", "i(vdd)")
+        vectors = self.analyse(self.netlist)
         out = (vectors["out"] - self.supply_volt / 2).reshape(POINTS, POINTS)  # [b, a]
         product = np.outer(levels, levels)
         gain = float((out * product).sum() / (product**2).sum())
@@ -52,6 +50,13 @@ class MultiplierBench:
             {f"b = {level:+.1f} V": (levels, row) for level, row in zip(levels, out, strict=True)},
         )
 
+    @property
+    def netlist(self) -> str:
+        """The products of all levels of a, for each of b."""
+        step = 2 * RANGE_VOLT / (POINTS - 1)
+        sweep = f"{-RANGE_VOLT!r} {RANGE_VOLT + step / 2!r} {step!r}"
+        return f"{self._driven('0', '0')}.save v(out) i(vdd)\n.dc Va {sweep} Vb {sweep}\n.end\n"
+
     def _driven(self, a: str, b: str) -> Circuit:
         circuit = bench_circuit("multiplier_bench", self.multiplier, self.process, self.supply_volt)
         circuit.V("a", "a", "analog_ground", a)
@@ -61,11 +66,8 @@ class MultiplierBench:
         )
         return circuit
 
-    def _run(self, circuit: Circuit, analysis: str, more: str = "") -> dict[str, np.ndarray]:
-        return self.analyse(f"{circuit}.save v(out) {more}\n{analysis}\n.end\n")
-
     def _gain(self, a: str, b: str) -> tuple[np.ndarray, np.ndarray]:
-        vectors = self._run(self._driven(a, b), ".ac dec 20 1k 1g")
+        vectors = self.analyse(f"{self._driven(a, b)}.save v(out)\n{RESPONSE}\n.end\n")
         return np.real(vectors["frequency"]), np.abs(vectors["out"])
 
 

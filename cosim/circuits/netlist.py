@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from PySpice.Spice.Netlist import Circuit, SubCircuit
+from quantiphy import Quantity
 
 from cosim.errors import NetlistError
 
@@ -71,6 +72,16 @@ class Transient:
     def line(self) -> str:
         """The `.tran` line."""
         return f".tran {self.step_second!r} {self.stop_second!r} 0 {self.step_second!r}"
+
+
+def comment(netlist: Circuit | SubCircuit, text: str) -> None:
+    """Write a comment line at the head of a circuit or subcircuit."""
+    netlist.raw_spice += f"* {text}\n"
+
+
+def quantity(value: float, unit: str) -> str:
+    """A value with SI prefix, for comments: `9.98 MHz`."""
+    return Quantity(value, unit).render(prec=2)
 
 
 def device_counts(

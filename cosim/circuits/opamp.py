@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from PySpice.Spice.Netlist import SubCircuit
 
 from cosim.circuits.fidelity import Fidelity
+from cosim.circuits.netlist import comment, quantity
 from cosim.circuits.process import GF180MCU
 
 NODES = ("non_inverting", "inverting", "out", "vdd", "vss")
@@ -134,6 +135,12 @@ class TransistorOpAmp(SubCircuit):
     def __init__(self, name: str, spec: OpAmpSpec, process: GF180MCU) -> None:
         super().__init__(name, *NODES)
         current = pair_current(spec)
+        comment(
+            self,
+            f"two-stage Miller: GBW {quantity(spec.gbw_hertz, 'Hz')}, slew rate "
+            f"{quantity(slew_rate(spec), 'V/s')}, load {quantity(spec.load_farad, 'F')}, "
+            f"pair current {quantity(current, 'A')}",
+        )
         units = output_units(spec)
         pair, mirror, source = (
             width(current, PAIR),

@@ -6,48 +6,21 @@ range, inverter for output swing.
 Source: Allen and Holberg, CMOS Analog Circuit Design, 3rd ed., section 6.6 (measurement).
 """
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
+from cosim.circuits.bench import Analyse, Measured
 from cosim.circuits.opamp import OpAmpSpec, slew_rate
 from cosim.circuits.process import GF180MCU
 
-Analyse = Callable[[str], dict[str, np.ndarray]]
-"""Runs a netlist's analysis; the engine's `NgspiceSession.analyse`."""
-
 LOAD_OHM = 50e3
 STEP_VOLT, SMALL_STEP_VOLT = 0.8, 0.05
+STEP_SECOND = 1.5e-6
 TRACKING_VOLT = 10e-3
 SPOT_HERTZ = 100e3
 LOW_HERTZ = 10.0
-
-
-@dataclass(frozen=True)
-class OpAmpMeasured:
-    """A spec sheet: one op-amp at one corner, temperature and supply, at its load."""
-
-    dc_gain_decibel: float
-    gbw_hertz: float
-    phase_margin_degree: float
-    slew_rise_volt_per_second: float
-    slew_fall_volt_per_second: float
-    settling_second: float
-    output_low_volt: float
-    output_high_volt: float
-    input_low_volt: float
-    input_high_volt: float
-    offset_volt: float
-    cmrr_decibel: float
-    psrr_decibel: float
-    input_noise_volt_per_root_hertz: float
-    supply_ampere: float
-
-    def as_dict(self) -> dict[str, float]:
-        """By name, for JSON."""
-        return asdict(self)
 
 
 def design_values(spec: OpAmpSpec) -> dict[str, float]:
@@ -69,8 +42,9 @@ class OpAmpBench:
     spec: OpAmpSpec
     analyse: Analyse
 
-    def measure(self) -> OpAmpMeasured:
-        """The whole spec sheet.
+    def measure(self) -> Measured:
+        """The whole spec sheet; curves `open_loop` (frequency, complex gain), `small_step` and
+        `large_step` (time, output of the follower).
 
         Raises:
             NetlistError, ConvergenceError, EngineError: from ngspice.
@@ -89,27 +63,36 @@ class OpAmpBench:
         output_low, output_high = self._tracking_range(inverting=True)
         input_low, input_high = self._tracking_range(inverting=False)
         offset, supply = self._operating_point()
-        return OpAmpMeasured(
-            dc_gain_decibel=float(20 * np.log10(magnitude[0])),
-            gbw_hertz=_crossing(frequency, magnitude, crossing),
-            phase_margin_degree=float(180 + phase[crossing] - phase[0]),
-            slew_rise_volt_per_second=rise,
-            slew_fall_volt_per_second=fall,
-            settling_second=self._settling(),
-            output_low_volt=output_low,
-            output_high_volt=output_high,
-            input_low_volt=input_low,
-            input_high_volt=input_high,
-            offset_volt=offset,
-            cmrr_decibel=float(rejection["common"]),
-            psrr_decibel=float(rejection["supply"]),
-            input_noise_volt_per_root_hertz=self._noise(),
-            supply_ampere=supply,
+        values = {
+            "dc_gain_decibel": float(20 * np.log10(magnitude[0])),
+            "gbw_hertz": _crossing(frequency, magnitude, crossing),
+            "phase_margin_degree": float(180 + phase[crossing] - phase[0]),
+            "slew_rise_volt_per_second": rise,
+            "slew_fall_volt_per_second": fall,
+            "settling_second": self._settling(),
+            "output_low_volt": output_low,
+            "output_high_volt": output_high,
+            "input_low_volt": input_low,
+            "input_high_volt": input_high,
+            "offset_volt": offset,
+            "cmrr_decibel": float(rejection["common"]),
+            "psrr_decibel": float(rejection["supply"]),
+            "input_noise_volt_per_root_hertz": self._noise(),
+            "supply_ampere": supply,
+        }
+        return Measured(
+            values,
+            {
+                "open_loop": (frequency, gain),
+                "small_step": self.step(SMALL_STEP_VOLT, STEP_SECOND),
+                "large_step": self.step(STEP_VOLT, STEP_SECOND),
+            },
         )
 
-    def open_loop(self) -> tuple[np.ndarray, np.ndarray]:
-        """Frequency in Hz [n] and complex differential gain [n] at the load."""
-        return self._open_loop("differential")
+    @property
+    def netlist(self) -> str:
+        """The open-loop response."""
+        return self._open_loop_text("differential")
 
     def step(self, volt: float, stop_second: float) -> tuple[np.ndarray, np.ndarray]:
         """Time [n] and output of the follower [n] for a step up and, at half time, down again."""
@@ -152,6 +135,10 @@ class OpAmpBench:
 
     def _open_loop(self, stimulus: str) -> tuple[np.ndarray, np.ndarray]:
         """Gain from a differential, common-mode or supply stimulus of 1 V to the output."""
+        vectors = self.analyse(self._open_loop_text(stimulus))
+        return np.real(vectors["frequency"]), vectors["out"]
+
+    def _open_loop_text(self, stimulus: str) -> str:
         circuit = self._circuit(supply="ac 1" if stimulus == "supply" else "")
         plus = "ac 1" if stimulus in ("differential", "common") else ""
         circuit.V("in", "plus", circuit.gnd, f"{self._ground!r} {plus}".strip())
@@ -159,12 +146,11 @@ class OpAmpBench:
         circuit.L("loop", "out", "minus", 1e9)
         circuit.C("loop", "drive", "minus", 1e6)
         self._add(circuit, "plus", "minus")
-        vectors = self._run(circuit, ".save v(out)\n.ac dec 40 1 1g")
-        return np.real(vectors["frequency"]), vectors["out"]
+        return f"{circuit}.save v(out)\n.ac dec 40 1 1g\n.end\n"
 
     def _slew(self) -> tuple[float, float]:
         """Steepest slope between 20 % and 80 % of a large step, up and down."""
-        time, out = self.step(STEP_VOLT, 1.5e-6)
+        time, out = self.step(STEP_VOLT, STEP_SECOND)
         middle = np.abs(out - self._ground) < 0.3 * STEP_VOLT
         slope = np.gradient(out, time)[middle]
         return float(slope.max()), float(-slope.min())

@@ -21,6 +21,7 @@ from PySpice.Spice.Netlist import SubCircuit
 
 from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.folded_cascode import FoldedCascodeOpAmp
+from cosim.circuits.netlist import comment
 from cosim.circuits.opamp import OpAmpSpec, place_wide
 from cosim.circuits.process import GF180MCU
 
@@ -85,6 +86,7 @@ class ClampedRelu(SubCircuit):
 
     def __init__(self, name: str, spec: ReluSpec, process: GF180MCU) -> None:
         super().__init__(name, *NODES)
+        comment(self, "class-B follower: sources current only, so it rectifies")
         op_amp = FoldedCascodeOpAmp("op_amp_relu", spec.op_amp, process)
         self.subcircuit(op_amp)
         # The output transistor inverts, so feedback goes to the other input.

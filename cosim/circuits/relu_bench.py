@@ -5,7 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
-from cosim.circuits.bench import Analyse, Measured, bench_circuit, corner_hertz, settling_second
+from cosim.circuits.bench import (
+    RESPONSE,
+    Analyse,
+    Measured,
+    bench_circuit,
+    corner_hertz,
+    settling_second,
+)
 from cosim.circuits.process import GF180MCU
 
 ROW_OHM = 1.2e3
@@ -26,8 +33,7 @@ class ReluBench:
 
     def measure(self) -> Measured:
         """The spec sheet; curve `transfer` (input, output), both against the analog ground."""
-        circuit = self._driven("0")
-        vectors = self._run(circuit, f".dc Vin {-RANGE_VOLT!r} {RANGE_VOLT!r} 5m", "i(vdd)")
+        vectors = self.analyse(self.netlist)
         drive, out = self._signals(vectors)
         error = out - np.maximum(drive, 0)
         knee = np.abs(drive) < 0.02
@@ -51,6 +57,11 @@ class ReluBench:
             {"transfer": (drive, out), "step": (time, rise)},
         )
 
+    @property
+    def netlist(self) -> str:
+        """The transfer."""
+        return self._text(self._driven("0"), f".dc Vin {-RANGE_VOLT!r} {RANGE_VOLT!r} 5m", "i(vdd)")
+
     def _driven(self, source: str) -> Circuit:
         circuit = bench_circuit("relu_bench", self.relu, self.process, self.supply_volt)
         circuit.V("in", "input", "analog_ground", source)
@@ -58,13 +69,17 @@ class ReluBench:
         circuit.R("row", "out", "analog_ground", ROW_OHM)
         return circuit
 
-    def _run(self, circuit: Circuit, analysis: str, more: str = "") -> dict[str, np.ndarray]:
-        return self.analyse(f"{circuit}.save v(input) v(out) {more}\n{analysis}\n.end\n")
+    def _run(self, circuit: Circuit, analysis: str) -> dict[str, np.ndarray]:
+        return self.analyse(self._text(circuit, analysis))
+
+    @staticmethod
+    def _text(circuit: Circuit, analysis: str, more: str = "") -> str:
+        return f"{circuit}.save v(input) v(out) {more}\n{analysis}\n.end\n"
 
     def _signals(self, vectors: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         ground = self.supply_volt / 2
         return vectors["input"] - ground, vectors["out"] - ground
 
     def _gain(self, at_volt: float) -> tuple[np.ndarray, np.ndarray]:
-        vectors = self._run(self._driven(f"{at_volt!r} ac 1"), ".ac dec 20 1k 1g")
+        vectors = self._run(self._driven(f"{at_volt!r} ac 1"), RESPONSE)
         return np.real(vectors["frequency"]), np.abs(vectors["out"])

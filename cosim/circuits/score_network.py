@@ -15,6 +15,7 @@ from cosim.circuits.cell_1t1r import Cell1T1R
 from cosim.circuits.crossbar import Cell, Crossbar, ProgrammedConductance, column_nodes
 from cosim.circuits.dac import IdealTimeEmbedding
 from cosim.circuits.fidelity import BlockFidelities, Fidelity
+from cosim.circuits.netlist import comment, quantity
 from cosim.circuits.opamp import OpAmpSpec, op_amp
 from cosim.circuits.process import GF180MCU
 from cosim.circuits.relu import ReluSpec, relu
@@ -151,6 +152,10 @@ class ScoreNetworkCircuit(SubCircuit):
     ) -> list[str]:
         """Add a layer's array, driven by `rows` and the bias; returns its source lines."""
         crossbar = Crossbar(f"crossbar_{number}", layer.plus_siemens, layer.minus_siemens, cell)
+        comment(
+            crossbar,
+            f"weight 1 is {quantity(layer.siemens_per_weight, 'S')}; the last row is the bias",
+        )
         self.subcircuit(crossbar)
         lines = [f"{node}_of_{number}" for node in column_nodes(layer.outputs)]
         words = ["word_line"] * (len(rows) + 1) if self.has_word_line else []

@@ -17,6 +17,8 @@ a differential pair); Sedra and Smith, Microelectronic Circuits, section 2.2 (we
 
 from PySpice.Spice.Netlist import SubCircuit
 
+from cosim.circuits.netlist import comment, quantity
+
 NODES = ("plus", "minus", "out", "analog_ground", "vdd", "vss")
 
 
@@ -44,12 +46,7 @@ class IdealTransimpedance(SubCircuit):
 
 
 class OpAmpTransimpedance(SubCircuit):
-    """Two op-amps, macro or of transistors.
-
-    Args:
-        feedback_farad: across both feedback resistors; keeps the stage stable with the lines'
-            capacitance.
-    """
+    """Two op-amps, macro or of transistors."""
 
     def __init__(
         self,
@@ -57,15 +54,13 @@ class OpAmpTransimpedance(SubCircuit):
         transimpedance_ohm: float,
         first_ohm: float,
         op_amp: SubCircuit,
-        feedback_farad: float = 0.0,
     ) -> None:
         super().__init__(name, *NODES)
+        comment(self, f"transimpedance {quantity(transimpedance_ohm, 'ohm')}")
         for stage, line, out, ohm in (
             ("first", "plus", "first_out", first_ohm),
             ("second", "minus", "out", transimpedance_ohm),
         ):
             self.X(f"op_amp_{stage}", op_amp.name, "analog_ground", line, out, "vdd", "vss")
             self.R(f"feedback_{stage}", line, out, f"{ohm:.12g}")
-            if feedback_farad:
-                self.C(f"feedback_{stage}", line, out, feedback_farad)
         self.R("transfer", "first_out", "minus", f"{first_ohm:.12g}")

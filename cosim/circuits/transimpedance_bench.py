@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
-from cosim.circuits.bench import Analyse, Measured, bench_circuit, corner_hertz
+from cosim.circuits.bench import RESPONSE, Analyse, Measured, bench_circuit, corner_hertz
 from cosim.circuits.process import GF180MCU
 
 LINE_SIEMENS, LINE_FARAD = 0.4e-3, 0.5e-12
@@ -24,12 +24,7 @@ class TransimpedanceBench:
 
     def measure(self) -> Measured:
         """The spec sheet; curve `transfer` (i_plus - i_minus, output)."""
-        low, high = COMMON_VOLT - DIFFERENCE_VOLT, COMMON_VOLT + DIFFERENCE_VOLT
-        vectors = self._run(
-            self._driven("0", repr(COMMON_VOLT)),
-            f".dc Vplus {low!r} {high!r} {DIFFERENCE_VOLT / 20!r}",
-            "v(drive_plus) i(vdd)",
-        )
+        vectors = self.analyse(self.netlist)
         ground = self.supply_volt / 2
         current = LINE_SIEMENS * (vectors["drive_plus"] - ground - COMMON_VOLT)
         out = vectors["out"] - ground
@@ -53,6 +48,15 @@ class TransimpedanceBench:
             {"transfer": (current, out), "response": (frequency, plus)},
         )
 
+    @property
+    def netlist(self) -> str:
+        """The transfer from the plus line's drive."""
+        low, high = COMMON_VOLT - DIFFERENCE_VOLT, COMMON_VOLT + DIFFERENCE_VOLT
+        return (
+            f"{self._driven('0', repr(COMMON_VOLT))}.save v(out) v(drive_plus) i(vdd)\n"
+            f".dc Vplus {low!r} {high!r} {DIFFERENCE_VOLT / 20!r}\n.end\n"
+        )
+
     def _driven(self, plus: str, minus: str) -> Circuit:
         circuit = bench_circuit("transimpedance_bench", self.stage, self.process, self.supply_volt)
         for line, source in (("plus", plus), ("minus", minus)):
@@ -64,10 +68,7 @@ class TransimpedanceBench:
         )
         return circuit
 
-    def _run(self, circuit: Circuit, analysis: str, more: str = "") -> dict[str, np.ndarray]:
-        return self.analyse(f"{circuit}.save v(out) {more}\n{analysis}\n.end\n")
-
     def _gain(self, plus: str, minus: str) -> tuple[np.ndarray, np.ndarray]:
         circuit = self._driven(f"{COMMON_VOLT!r} {plus}", f"{COMMON_VOLT!r} {minus}")
-        vectors = self._run(circuit, ".ac dec 20 1k 1g")
+        vectors = self.analyse(f"{circuit}.save v(out)\n{RESPONSE}\n.end\n")
         return np.real(vectors["frequency"]), np.abs(vectors["out"])

@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Protocol
+
+import numpy as np
 
 from cosim.circuits.analog_switch import AnalogSwitchSpec, analog_switch
 from cosim.circuits.bench import Analyse, Measured
@@ -42,51 +45,53 @@ TRANSIMPEDANCE_OHM = 28e3
 """Of the ring's second layer."""
 
 
+class TestBench(Protocol):
+    """A block with its surroundings."""
+
+    @property
+    def netlist(self) -> str:
+        """Its main analysis, ready for ngspice."""
+
+    def measure(self) -> Measured:
+        """The spec sheet."""
+
+
 @dataclass(frozen=True)
 class BlockBench:
     """How a block is measured and shown.
 
     Attributes:
-        measure: at a condition, with ngspice.
+        build: the test bench at a condition.
         columns: what the table shows.
         design: what the design promises at a supply, by the same names.
         figures: drawers by file name.
         fidelities: at which the bench makes sense.
     """
 
-    measure: Callable[[Condition, GF180MCU, Analyse], Measured]
+    build: Callable[[Condition, GF180MCU, Analyse], TestBench]
     columns: Sequence[Column]
     design: Callable[[float], dict[str, float]]
     figures: Mapping[str, Callable[[Sequence[Sheet], Path], None]]
     fidelities: tuple[Fidelity, ...] = tuple(Fidelity)
 
 
-def _op_amp(condition: Condition, process: GF180MCU, analyse: Analyse) -> Measured:
+def _op_amp(condition: Condition, process: GF180MCU, analyse: Analyse) -> TestBench:
     spec = OpAmpSpec(supply_volt=condition.supply_volt)
-    device = op_amp(condition.fidelity, spec, process)
-    bench = OpAmpBench(device, process, spec, analyse)
-    return Measured(
-        bench.measure().as_dict(),
-        {
-            "open_loop": bench.open_loop(),
-            "small_step": bench.step(0.05, 1.5e-6),
-            "large_step": bench.step(0.8, 1.5e-6),
-        },
-    )
+    return OpAmpBench(op_amp(condition.fidelity, spec, process), process, spec, analyse)
 
 
-def _relu(condition: Condition, process: GF180MCU, analyse: Analyse) -> Measured:
+def _relu(condition: Condition, process: GF180MCU, analyse: Analyse) -> TestBench:
     block = relu(condition.fidelity, ReluSpec.of_supply(condition.supply_volt), process)
-    return ReluBench(block, process, condition.supply_volt, analyse).measure()
+    return ReluBench(block, process, condition.supply_volt, analyse)
 
 
-def _multiplier(condition: Condition, process: GF180MCU, analyse: Analyse) -> Measured:
+def _multiplier(condition: Condition, process: GF180MCU, analyse: Analyse) -> TestBench:
     spec = MultiplierSpec.of_supply(condition.supply_volt)
     block = multiplier(condition.fidelity, -1.0, spec, process)
-    return MultiplierBench(block, process, condition.supply_volt, analyse).measure()
+    return MultiplierBench(block, process, condition.supply_volt, analyse)
 
 
-def _transimpedance(condition: Condition, process: GF180MCU, analyse: Analyse) -> Measured:
+def _transimpedance(condition: Condition, process: GF180MCU, analyse: Analyse) -> TestBench:
     supply = condition.supply_volt
     if condition.fidelity is Fidelity.IDEAL:
         stage = IdealTransimpedance("transimpedance", TRANSIMPEDANCE_OHM)
@@ -96,10 +101,10 @@ def _transimpedance(condition: Condition, process: GF180MCU, analyse: Analyse) -
         first = FIRST_SWING_VOLT / (2 * COMMON_VOLT * LINE_SIEMENS)
         stage = OpAmpTransimpedance("transimpedance", TRANSIMPEDANCE_OHM, first, device)
         stage.subcircuit(device)
-    return TransimpedanceBench(stage, process, supply, analyse).measure()
+    return TransimpedanceBench(stage, process, supply, analyse)
 
 
-def _integrator(condition: Condition, process: GF180MCU, analyse: Analyse) -> Measured:
+def _integrator(condition: Condition, process: GF180MCU, analyse: Analyse) -> TestBench:
     supply, spec = condition.supply_volt, IntegratorSpec()
     block = Integrator(
         "integrator",
@@ -107,7 +112,7 @@ def _integrator(condition: Condition, process: GF180MCU, analyse: Analyse) -> Me
         op_amp(condition.fidelity, OpAmpSpec(supply_volt=supply), process),
         analog_switch(condition.fidelity, AnalogSwitchSpec(supply_volt=supply), process),
     )
-    return IntegratorBench(block, spec.c_int_farad, process, supply, analyse).measure()
+    return IntegratorBench(block, spec.c_int_farad, process, supply, analyse)
 
 
 SUPPLY = Column("supply_ampere", "supply", "A")
@@ -244,7 +249,23 @@ def measure(block: str, condition: Condition) -> Sheet:
 
     process = GF180MCU(condition.corner, condition.temperature_celsius, condition.seed)
     analyse = NgspiceSession.start().analyse
-    return Sheet(condition, BENCHES[block].measure(condition, process, analyse))
+    return Sheet(condition, BENCHES[block].build(condition, process, analyse).measure())
+
+
+def bench_netlist(block: str, condition: Condition, model_folder: Path | None = None) -> str:
+    """The main netlist of a block's bench, ready for plain `ngspice -b`.
+
+    Args:
+        model_folder: of the transistor models, as the netlist names it.
+    """
+    process = GF180MCU(
+        condition.corner, condition.temperature_celsius, condition.seed, model_folder
+    )
+    return BENCHES[block].build(condition, process, _not_run).netlist
+
+
+def _not_run(netlist: str) -> dict[str, np.ndarray]:
+    raise AssertionError("only the netlist is asked for")
 
 
 def sheets(block: str, where: Sequence[Condition], jobs: int) -> Iterator[Sheet]:
