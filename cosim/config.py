@@ -34,6 +34,12 @@ class ProcessConfig(Section):
     temperature_celsius: float = Field(27.0, ge=-55, le=175)
 
 
+class NoiseConfig(Section):
+    """The reverse SDE's noise: draws of N(0, 1), each held for a part of the solve."""
+
+    updates: int = Field(200, ge=2, le=100_000, description="draws in a solve, as on the bench")
+
+
 class EnsembleConfig(Section):
     """Initial conditions: `samples` draws from N(0, I)."""
 
@@ -54,11 +60,13 @@ class RunConfig(Section):
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
     task: str
     score: Literal["torch", "analog"] = "torch"
+    equation: Literal["ode", "sde"] = "ode"
     coupling: CouplingConfig = CouplingConfig()
     fidelity: BlockFidelities = BlockFidelities()
     scaling: Scaling = Scaling()
     process: ProcessConfig = ProcessConfig()
     window: ConductanceWindow = ConductanceWindow()
+    noise: NoiseConfig = NoiseConfig()
     ensemble: EnsembleConfig = EnsembleConfig()
     engine: EngineConfig = EngineConfig()
 

@@ -35,7 +35,14 @@ from cosim.score.block import score_block
 from cosim.score.mapping import map_network
 from cosim.score.metrics import kl_histogram, kl_pooled_histogram
 from cosim.score.network import ScoreNetwork
-from cosim.score.sampling import heun, initial_states, reference_solution
+from cosim.score.sampling import (
+    driven_euler,
+    held_noise_solution,
+    heun,
+    initial_states,
+    noise_draws,
+    reference_solution,
+)
 from cosim.score.store import ModelCard, load_model
 from cosim.score.tasks import Task, get_task
 from cosim.trace import Provenance, Trace, TraceWriter
@@ -71,8 +78,9 @@ class Cloud:
     """Samples of an ensemble and how far they are from the truth.
 
     Attributes:
-        circuit, software: final states [members, states]; software: probability-flow samples of
-            the same network from the same initial conditions, by Heun's method in float64.
+        circuit, software: final states [members, states]; software: of the same network from the
+            same initial conditions in float64, by Heun's method or, for the SDE, by Euler-Maruyama
+            with the same noise.
         kl_circuit, kl_software: KL to the true distribution in nats, of 2-D histograms.
         pooled_circuit, pooled_software: the same as the paper's authors compute it.
     """
@@ -145,9 +153,9 @@ class Outcome:
         if self.cloud is not None:
             cloud = self.cloud
             lines += [
-                f"KL       circuit {cloud.kl_circuit:.4f}, software ODE {cloud.kl_software:.4f} "
+                f"KL       circuit {cloud.kl_circuit:.4f}, software {cloud.kl_software:.4f} "
                 f"nats ({len(cloud.circuit)} samples, 2-D histogram)",
-                f"KL       circuit {cloud.pooled_circuit:.4f}, software ODE "
+                f"KL       circuit {cloud.pooled_circuit:.4f}, software "
                 f"{cloud.pooled_software:.4f} nats (pooled histogram, as the paper's authors)",
                 f"twins    a sample is at most {cloud.largest_distance:.5f} units from the "
                 "software's from the same start",
@@ -201,6 +209,7 @@ class Run:
         """The circuit generator."""
         config, sde = self.config, self.task.sampling_sde
         supply, fidelity = config.scaling.supply_volt, config.fidelity
+        switch = AnalogSwitchSpec(supply_volt=supply)
         return Solver(
             states=self.network.states,
             scaling=config.scaling,
@@ -208,9 +217,8 @@ class Run:
             beta_end=sde.beta_min,
             output_gain=self.network.output_gain,
             op_amp=op_amp(fidelity.opamp, OpAmpSpec(supply_volt=supply), self.process),
-            switch=analog_switch(
-                fidelity.switch, AnalogSwitchSpec(supply_volt=supply), self.process
-            ),
+            switch=analog_switch(fidelity.switch, switch, self.process),
+            switch_on_ohm=switch.gate_on_ohm if fidelity.switch.needs_process else switch.on_ohm,
             multiplier=multiplier(
                 fidelity.multiplier, -1.0, MultiplierSpec.of_supply(supply), self.process
             ),
@@ -230,31 +238,51 @@ class Run:
         ensemble = self.config.ensemble
         return initial_states(ensemble.samples, self.network.states, ensemble.seed).numpy()
 
+    def reference(self, member: int, tau: np.ndarray) -> np.ndarray:
+        """The same equation, from the same state and with the same noise, solved in float64
+        [times, states].
+        """
+        state, draws = self.initial_states[member], self.draws(member)
+        if draws is None:
+            return reference_solution(self.network, self.task.sampling_sde, state, tau)
+        return held_noise_solution(self.network, self.task.sampling_sde, state, tau, draws)
+
+    def draws(self, member: int) -> np.ndarray | None:
+        """A member's noise [updates, states]; None for the probability-flow equation."""
+        if self.config.equation == "ode":
+            return None
+        return noise_draws(
+            member, self.config.noise.updates, self.network.states, self.config.ensemble.seed
+        )
+
     @cached_property
     def netlist(self) -> Netlist:
         """The first member's netlist, as the engine simulates it."""
-        score: ScoreSource
-        if self.blocks:
-            score = self.blocks[0].port(self.config.coupling.scheme)
-        else:
-            mapped = map_network(self.network, self.config.window)
-            blocks = score_blocks(
-                self.config.fidelity, self.config.scaling.supply_volt, self.process
-            )
-            score = AnalogScore(mapped, self.config.scaling, blocks)
-        return self._netlist_with(score)
+        return self._netlist_with(self._score_source)
 
-    def _netlist_with(self, score: ScoreSource) -> Netlist:
-        step = self.config.coupling.step_second
-        return self.solver.netlist(self.initial_states[0], score, step)
+    @cached_property
+    def _score_source(self) -> ScoreSource:
+        if self.blocks:
+            return self.blocks[0].port(self.config.coupling.scheme)
+        mapped = map_network(self.network, self.config.window)
+        supply = self.config.scaling.supply_volt
+        blocks = score_blocks(self.config.fidelity, supply, self.process)
+        return AnalogScore(mapped, self.config.scaling, blocks)
+
+    def _netlist_with(self, score: ScoreSource, member: int = 0) -> Netlist:
+        step, state = self.config.coupling.step_second, self.initial_states[member]
+        return self.solver.netlist(state, score, step, self.draws(member))
 
     def simulations(self) -> Iterator[Simulation]:
-        """One for each member; they share the netlist text and differ in initial conditions."""
-        netlist, scaling = str(self.netlist), self.config.scaling
+        """One for each member. Members of the probability-flow equation share the netlist's text
+        and differ in initial conditions; those of the SDE have noise of their own too.
+        """
+        shared, scaling = str(self.netlist), self.config.scaling
         for member, state in enumerate(self.initial_states):
+            own = self.config.equation == "sde"
             yield Simulation(
                 member=member,
-                netlist=netlist,
+                netlist=str(self._netlist_with(self._score_source, member)) if own else shared,
                 stop_second=scaling.stop_second,
                 saved=tuple(signal.vector for signal in self.netlist.signals),
                 sources=self.solver.initial_volts(state),
@@ -384,10 +412,7 @@ class Run:
         solve = Solve(
             time_second,
             scaling.units(values[:, self._columns("integrator_{}.out")]),
-            reference_solution(
-                self.network, self.task.sampling_sde, self.initial_states[0],
-                scaling.tau(time_second),
-            ),
+            self.reference(0, scaling.tau(time_second)),
             scaling.precharge_second,
         )  # fmt: skip
         cloud = self._cloud(members) if len(members) >= KL_MINIMUM_SAMPLES else None
@@ -414,7 +439,7 @@ class Run:
             if config.score == "analog"
             else f"score in torch, {config.coupling.scheme}"
         )
-        return f"{config.task}: {config.fidelity.summary}; {where}"
+        return f"{config.task}, {config.equation.upper()}: {config.fidelity.summary}; {where}"
 
     def _true_samples(self) -> np.ndarray:
         generator = torch.Generator().manual_seed(self.config.ensemble.seed)
@@ -425,7 +450,12 @@ class Run:
         final = np.array([member.final_volts for member in members])[:, columns]
         circuit = self.config.scaling.units(final)
         start = torch.from_numpy(self.initial_states)
-        software = heun(self.network, self.task.sampling_sde, start, SOFTWARE_STEPS).numpy()
+        noise = [draws for draws in map(self.draws, range(len(members))) if draws is not None]
+        if noise:
+            driven = torch.from_numpy(np.stack(noise, axis=1))
+            software = driven_euler(self.network, self.task.sampling_sde, start, driven).numpy()
+        else:
+            software = heun(self.network, self.task.sampling_sde, start, SOFTWARE_STEPS).numpy()
         true = self._true_samples()
         return Cloud(
             circuit,
@@ -437,9 +467,10 @@ class Run:
         )
 
     def _draw_cloud(self, cloud: Cloud, path: Path) -> None:
+        equation = self.config.equation.upper()
         panels = [
             (f"circuit, KL {cloud.kl_circuit:.3f}", cloud.circuit),
-            (f"software ODE, KL {cloud.kl_software:.3f}", cloud.software),
+            (f"software {equation}, KL {cloud.kl_software:.3f}", cloud.software),
         ]
         true = self._true_samples()[: TRUE_SAMPLES // 50]
         draw_cloud(panels, true, self.task.plot_limit, path)

@@ -27,12 +27,15 @@ class AnalogSwitchSpec:
         supply_volt: the ideal form's threshold is half of it.
         width_metre: of both transistors of the gate, which have the shortest length. Equal
             widths make their clock feedthroughs cancel.
+        gate_on_ohm: the transmission gate's on-resistance at mid-rail; GF180MCU typical, 27 C,
+            measured again by test_benches.py.
     """
 
     on_ohm: float = 10.0
     off_ohm: float = 1e12
     supply_volt: float = 3.3
     width_metre: float = 4e-6
+    gate_on_ohm: float = 680.0
 
 
 class IdealSwitch(SubCircuit):

@@ -4,12 +4,16 @@ In bench time tau = 1 - t the probability-flow equation of a variance-preserving
 
     dx/dtau = beta(t)/2 (x + score(x, t)),      score = output_gain * raw
 
+and its reverse SDE is dx = beta(t)/2 (x + 2 score(x, t)) dtau + sqrt(beta(t)) dw.
+
 For each state: two multipliers form -beta/2 x and -beta/2 raw, a summing input stage weighs them
-1 : output_gain, and an inverting integrator with R C = solve time closes the loop. Node x_i is
-analog_ground + volt_per_unit * x_i; beta/2 is a node of 1 V for 1.
+1 : output_gain (1 : 2 output_gain for the SDE), and an inverting integrator with R C = solve time
+closes the loop. For the SDE a third multiplier forms -sqrt(beta)/2 times a held noise source.
+Node x_i is analog_ground + volt_per_unit * x_i; beta/2 and sqrt(beta)/2 are nodes of 1 V for 1.
 Source: fact sheet, sections 2, 4 (bench controller) and 8.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,6 +27,7 @@ from cosim.circuits.process import GF180MCU
 from cosim.circuits.score_network import ScoreBlocks, ScoreNetworkCircuit
 from cosim.circuits.summing import SummingInput, input_resistance
 from cosim.circuits.waveform import piecewise_linear
+from cosim.circuits.wiener import add_held_noise
 from cosim.scaling import Scaling
 from cosim.score.mapping import MappedNetwork
 
@@ -118,6 +123,7 @@ class Solver:
         beta_start, beta_end: sampling beta at tau = 0 (t = 1) and at tau = 1 (t = 0).
         output_gain: gain of the score network's output.
         op_amp, switch: of the integrators, at any fidelity.
+        switch_on_ohm: in series with the summing resistors, which are chosen with it.
         multiplier: of gain -1, at any fidelity.
         process: supplies the transistor models; None when no block needs them.
     """
@@ -129,6 +135,7 @@ class Solver:
     output_gain: float
     op_amp: SubCircuit
     switch: SubCircuit
+    switch_on_ohm: float
     multiplier: SubCircuit
     process: GF180MCU | None
     integrator: IntegratorSpec = IntegratorSpec()
@@ -170,19 +177,34 @@ class Solver:
             ]
         return tuple(recorded)
 
-    def netlist(self, state: np.ndarray, score: ScoreSource, step_second: float) -> Netlist:
-        """The closed loop from `state` [states] at tau = 0 to tau = 1."""
+    def netlist(
+        self,
+        state: np.ndarray,
+        score: ScoreSource,
+        step_second: float,
+        draws: np.ndarray | None = None,
+    ) -> Netlist:
+        """The closed loop from `state` [states] at tau = 0 to tau = 1.
+
+        Args:
+            draws: of the reverse SDE's noise, N(0, 1) [updates, states]; None for the
+                probability-flow equation.
+        """
         scaling = self.scaling
         circuit = Circuit("solver")
         if self.process is not None:
             self.process.apply(circuit)
         circuit.V("dd", "vdd", circuit.gnd, scaling.supply_volt)
         circuit.V("analog_ground", "analog_ground", circuit.gnd, scaling.analog_ground_volt)
-        self._add_time_sources(circuit)
+        self._add_time_sources(circuit, draws)
 
         multiplier = self.multiplier
-        resistance = input_resistance(scaling.solve_second, self.integrator.c_int_farad, 1.0)
-        summing = SummingInput("summing_input", [resistance, resistance / self.output_gain])
+        gains = {"state": 1.0, "score": self.output_gain}
+        if draws is not None:
+            gains["score"] *= 2
+            gains["noise"] = 2 * float(np.sqrt(len(draws)))
+        resistances = self._summing_resistances(list(gains.values()))
+        summing = SummingInput("summing_input", resistances)
         integrator = Integrator("integrator", self.integrator, self.op_amp, self.switch)
         for block in (multiplier, summing, integrator):
             circuit.subcircuit(block)
@@ -190,11 +212,15 @@ class Solver:
         for index in range(self.states):
             initial = initial_source(index)
             circuit.V(initial[1:], f"initial_{index}", circuit.gnd, volts[initial.lower()])
-            for kind, node in (("state", state_node(index)), ("score", score_node(index))):
+            for kind, rate, node in (
+                ("state", "half_beta", state_node(index)),
+                ("score", "half_beta", score_node(index)),
+                ("noise", "half_root_beta", f"noise_{index}"),
+            )[: len(gains)]:
                 circuit.X(
                     f"multiplier_{kind}_{index}",
                     multiplier.name,
-                    "half_beta",
+                    rate,
                     node,
                     f"drift_{kind}_{index}",
                     *("analog_ground", "vdd", circuit.gnd),
@@ -202,8 +228,7 @@ class Solver:
             circuit.X(
                 f"summing_{index}",
                 summing.name,
-                f"drift_state_{index}",
-                f"drift_score_{index}",
+                *(f"drift_{kind}_{index}" for kind in gains),
                 f"summing_{index}",
             )
             circuit.X(
@@ -221,13 +246,22 @@ class Solver:
         score.add_to(circuit)
         return Netlist(
             circuit,
-            self._header(resistance),
+            self._header(dict(zip(gains, resistances, strict=True))),
             Transient(scaling.stop_second, step_second),
             (*self.signals, *(score.signals if isinstance(score, AnalogScore) else ())),
             self.tolerances,
         )
 
-    def _add_time_sources(self, circuit: Circuit) -> None:
+    def _summing_resistances(self, gains: Sequence[float]) -> list[float]:
+        """Ohm for each input, the switch's on-resistance in series with all taken off."""
+        ideal = [
+            input_resistance(self.scaling.solve_second, self.integrator.c_int_farad, gain)
+            for gain in gains
+        ]
+        siemens = sum(1 / ohm for ohm in ideal)
+        return [ohm * (1 - self.switch_on_ohm * siemens) for ohm in ideal]
+
+    def _add_time_sources(self, circuit: Circuit, draws: np.ndarray | None) -> None:
         scaling = self.scaling
         begin, end, high = scaling.precharge_second, scaling.stop_second, scaling.supply_volt
         edge = SWITCH_EDGE_SECOND / 2
@@ -244,8 +278,21 @@ class Solver:
             np.array([0.0, begin, end]),
             np.array([self.beta_start, self.beta_start, self.beta_end]) / 2,
         )
+        if draws is None:
+            return
+        tau = np.linspace(0, 1, len(draws) + 1)
+        beta = self.beta_start + tau * (self.beta_end - self.beta_start)
+        piecewise_linear(
+            circuit,
+            "half_root_beta",
+            "analog_ground",
+            begin + scaling.solve_second * tau,
+            np.sqrt(beta) / 2,
+        )
+        for index in range(self.states):
+            add_held_noise(circuit, f"noise_{index}", "analog_ground", draws[:, index], scaling)
 
-    def _header(self, resistance_ohm: float) -> list[str]:
+    def _header(self, resistances: Mapping[str, float]) -> list[str]:
         scaling = self.scaling
         return [
             f"{self.states} states; {scaling.volt_per_unit} V for 1 unit around "
@@ -254,6 +301,6 @@ class Solver:
             f"{scaling.solve_second} s",
             f"sampling beta {self.beta_start} at tau = 0 to {self.beta_end} at tau = 1; "
             f"output gain {self.output_gain}",
-            f"integrator C = {self.integrator.c_int_farad} F, R_state = {resistance_ohm:.6g} ohm, "
-            f"R_score = {resistance_ohm / self.output_gain:.6g} ohm",
+            f"integrator C = {self.integrator.c_int_farad} F, "
+            + ", ".join(f"R_{kind} = {ohm:.6g} ohm" for kind, ohm in resistances.items()),
         ]

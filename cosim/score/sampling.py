@@ -4,6 +4,8 @@ All start at tau = 0 from given states and end at tau = 1 (t = 0).
 Source: Song et al., ICLR 2021 (arXiv 2011.13456), sections 4.1 and 4.3.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from scipy.integrate import solve_ivp
@@ -13,6 +15,7 @@ from cosim.score.network import ScoreNetwork
 from cosim.score.sde import VariancePreserving
 
 REFERENCE_RTOL, REFERENCE_ATOL = 1e-10, 1e-12
+HELD_RTOL, HELD_ATOL = 1e-7, 1e-9
 
 
 def initial_states(count: int, states: int, seed: int) -> torch.Tensor:
@@ -51,12 +54,60 @@ def reference_solution(
         flow, (0.0, 1.0), state, method="DOP853", rtol=REFERENCE_RTOL, atol=REFERENCE_ATOL,
         dense_output=True,
     )  # fmt: skip
+    _require(solved)
+    return solved.sol(np.clip(tau, 0.0, 1.0)).T
+
+
+def _require(solved: Any) -> None:
     if not solved.success:
         raise ModelError(
             f"The float64 reference solution stopped at tau = {solved.t[-1]:.6g}: "
             f"{solved.message}. Check the model's weights."
         )
-    return solved.sol(np.clip(tau, 0.0, 1.0)).T
+
+
+def noise_draws(member: int, updates: int, states: int, seed: int) -> np.ndarray:
+    """Draws of one member's Wiener increments, N(0, 1) [updates, states]."""
+    return np.random.default_rng([seed, member]).standard_normal((updates, states))
+
+
+def held_noise_solution(
+    network: ScoreNetwork,
+    sde: VariancePreserving,
+    state: np.ndarray,
+    tau: np.ndarray,
+    draws: np.ndarray,
+) -> np.ndarray:
+    """The reverse SDE driven by held noise, solved by DOP853 between its updates.
+
+    Args, returns and raises as `reference_solution`, and
+        draws: N(0, 1) [updates, states]; each is held for 1/updates of tau.
+    """
+    updates = len(draws)
+    rates = np.sqrt(updates) * draws
+    solved = np.empty((len(tau), len(state)))
+    interval = np.clip((np.asarray(tau) * updates).astype(int), 0, updates - 1)
+    x = np.asarray(state, dtype=float)
+    for number, rate in enumerate(rates):
+
+        def drift(tau: float, x: np.ndarray, rate: np.ndarray = rate) -> np.ndarray:
+            with torch.inference_mode():
+                now = torch.tensor(tau, dtype=torch.float64)
+                point = torch.from_numpy(x)
+                beta = float(sde.beta(1 - now))
+                reverse = sde.reverse_drift(point, network(point, 1 - now), now).numpy()
+            return reverse + np.sqrt(beta) * rate
+
+        step = solve_ivp(
+            drift, (number / updates, (number + 1) / updates), x, method="DOP853",
+            rtol=HELD_RTOL, atol=HELD_ATOL, dense_output=True,
+        )  # fmt: skip
+        _require(step)
+        inside = interval == number
+        if inside.any():
+            solved[inside] = step.sol(np.clip(tau, 0.0, 1.0)[inside]).T
+        x = step.y[:, -1]
+    return solved
 
 
 def euler(
@@ -92,11 +143,19 @@ def euler_maruyama(
 ) -> torch.Tensor:
     """Reverse-SDE samples [count, states] by Euler-Maruyama."""
     generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn((steps, *states.shape), generator=generator, dtype=states.dtype)
+    return driven_euler(network, sde, states, noise)
+
+
+def driven_euler(
+    network: ScoreNetwork, sde: VariancePreserving, states: torch.Tensor, noise: torch.Tensor
+) -> torch.Tensor:
+    """Euler-Maruyama with given draws of N(0, 1) [steps, count, states]."""
+    steps = len(noise)
     with torch.inference_mode():
-        for now in _grid(steps):
+        for now, draw in zip(_grid(steps), noise, strict=True):
             drift = sde.reverse_drift(states, network(states, 1 - now), now)
-            noise = torch.randn(states.shape, generator=generator, dtype=states.dtype)
-            states = states + drift / steps + torch.sqrt(sde.beta(1 - now) / steps) * noise
+            states = states + drift / steps + torch.sqrt(sde.beta(1 - now) / steps) * draw
     return states
 
 

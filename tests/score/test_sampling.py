@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from cosim.score.sampling import euler, euler_maruyama, heun, initial_states, reference_solution
+from cosim.score.sampling import (
+    driven_euler,
+    euler,
+    euler_maruyama,
+    held_noise_solution,
+    heun,
+    initial_states,
+    noise_draws,
+    reference_solution,
+)
 from cosim.score.sde import VariancePreserving
 
 SDE = VariancePreserving(beta_min=0.1, beta_max=2.0)
@@ -52,6 +61,26 @@ def test_reverse_sde_reaches_the_data_distribution() -> None:
     samples = euler_maruyama(GaussianScore(), SDE, start, steps=200, seed=2)  # type: ignore[arg-type]
     # 40,000 values: the sd's own standard error is 0.35 %; Euler-Maruyama's bias is about 1 %.
     assert float(samples.std()) == pytest.approx(DEVIATION, rel=0.03)
+
+
+def test_euler_maruyama_converges_to_the_held_noise_solution() -> None:
+    """Each draw split into n equal parts of the same rate: the error falls as 1/n."""
+    start = initial_states(1, 2, seed=1)
+    draws = noise_draws(0, updates=10, states=2, seed=3)
+    exact_path = held_noise_solution(GaussianScore(), SDE, start[0].numpy(), np.ones(1), draws)  # type: ignore[arg-type]
+    parts = [20, 40, 80]
+    errors = []
+    for count in parts:
+        split = torch.from_numpy(np.repeat(draws, count, axis=0)[:, None, :]) / np.sqrt(count)
+        reached = driven_euler(GaussianScore(), SDE, start, split)  # type: ignore[arg-type]
+        errors.append(float(np.abs(reached.numpy() - exact_path).max()))
+    assert -np.polyfit(np.log(parts), np.log(errors), 1)[0] == pytest.approx(1, abs=0.15)
+
+
+def test_noise_of_a_member_does_not_depend_on_the_others() -> None:
+    first, second = (noise_draws(member, 50, 2, seed=7) for member in (0, 1))
+    np.testing.assert_array_equal(first, noise_draws(0, 50, 2, seed=7))
+    assert np.abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.4
 
 
 def test_initial_states_do_not_depend_on_their_number() -> None:
