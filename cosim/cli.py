@@ -31,6 +31,7 @@ app = typer.Typer(
 console = Console()
 error_console = Console(stderr=True, soft_wrap=True)
 INTERRUPTED = 130
+FINDINGS = 3
 WIDE = 200
 
 Fidelities = Annotated[
@@ -211,6 +212,9 @@ def netlist(
         Path | None, typer.Option("--output", "-o", help="File (default: standard output).")
     ] = None,
     fidelity: Fidelities = None,
+    graph: Annotated[
+        Path | None, typer.Option(help="Draw hierarchy and connectivity to this .svg, too.")
+    ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Write every netlist of netlists/ again.")
     ] = False,
@@ -234,10 +238,39 @@ def netlist(
         )
     else:
         text = block_netlist(block, levels.get(block, levels.get("all", "transistor")))
+    if graph is not None:
+        from cosim.circuits.parse import parse
+        from cosim.report.graph import draw_graph
+
+        draw_graph(parse(text, PROJECT_NETLISTS / block), block, graph)
     if output is None:
         sys.stdout.write(text)
     else:
         write_text(output, text)
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="A netlist: our own, or any .cir or .sp.")],
+    debug: Debug = False,
+) -> None:
+    """Check a netlist by electrical rules: floating nodes, loops, shorts, unknown models, ..."""
+    from cosim.circuits.check import check_parsed
+    from cosim.circuits.parse import read_netlist
+
+    parsed = read_netlist(file)
+    findings = check_parsed(parsed)
+    for finding in findings:
+        console.print(f"{file}: {finding}", highlight=False, soft_wrap=True, markup=False)
+    if findings:
+        error_console.print(f"{file}: {len(findings)} findings.", highlight=False, soft_wrap=True)
+        raise typer.Exit(FINDINGS)
+    graph = parsed.graph()
+    console.print(
+        f"{file}: nothing found ({graph.number_of_nodes()} nodes, "
+        f"{sum(1 for _ in parsed.devices())} devices).",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
 
 
 @app.command()

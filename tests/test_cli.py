@@ -181,6 +181,31 @@ def test_an_interrupted_run_leaves_a_trace_that_opens(
         assert "Traceback" not in errors
 
 
+def test_check_passes_a_sound_netlist_and_names_faults(
+    cosim: Callable[..., Done], tmp_path: Path
+) -> None:
+    sound = cosim("netlist", "relu", "-o", "relu.cir", "--graph", "relu.svg")
+    assert sound.code == 0, sound.errors
+    assert (tmp_path / "relu.svg").read_text().startswith("<?xml")
+    passed = cosim("check", "relu.cir")
+    assert passed.code == 0 and "nothing found" in passed.output
+    (tmp_path / "broken.cir").write_text("t\nV1 a 0 1\nR1 a b 1k\n.control\nshell touch x\n.endc\n")
+    broken = cosim("check", "broken.cir")
+    assert broken.code == 3
+    assert "line 3, r1, node b: floating node" in broken.output
+    assert "line 4, .control: refused" in broken.output
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("content", [None, b"\x00\x01binary", b"\xff\xfe"])
+def test_check_refuses_what_is_no_netlist(
+    cosim: Callable[..., Done], tmp_path: Path, content: bytes | None
+) -> None:
+    if content is not None:
+        (tmp_path / "file.cir").write_bytes(content)
+    assert_one_paragraph(cosim("check", "file.cir"), "file.cir")
+
+
 def test_bench_writes_the_sheet_and_its_figures(cosim: Callable[..., Done], tmp_path: Path) -> None:
     done = cosim("bench", "opamp", "--corner", "ss", "--temp", "27", "--fidelity", "macro")
     assert done.code == 0, done.errors

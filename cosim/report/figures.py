@@ -114,6 +114,6 @@ def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure whole or not at all, and close it."""
     # Rendered beside its place and renamed: an interrupted run leaves no half-written picture.
     partial = path.with_name(f".{path.name}.partial")
-    figure.savefig(partial, dpi=130, format="png")
+    figure.savefig(partial, dpi=130, format=path.suffix.removeprefix(".") or "png")
     plt.close(figure)
     partial.replace(path)
