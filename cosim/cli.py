@@ -277,7 +277,9 @@ def check(
 def bench(
     block: Annotated[
         str,
-        typer.Argument(help="opamp, integrator, relu, multiplier or transimpedance."),
+        typer.Argument(
+            help="opamp, integrator, relu, multiplier, transimpedance, cell or crossbar."
+        ),
     ],
     corner: Annotated[
         list[str] | None, typer.Option(help="typical, ff, ss, fs, sf (default: all).")

@@ -10,7 +10,11 @@ from typing import Protocol
 import numpy as np
 
 from cosim.circuits.analog_switch import AnalogSwitchSpec, analog_switch
-from cosim.circuits.bench import Analyse, Measured
+from cosim.circuits.bench import Measured
+from cosim.circuits.cell_1t1r import Cell1T1R, Simulator, WriteVerify
+from cosim.circuits.cell_bench import CellSpecBench
+from cosim.circuits.crossbar import ProgrammedConductance
+from cosim.circuits.crossbar_sheet import SIZES, CrossbarSheet
 from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.integrator import Integrator, IntegratorSpec
 from cosim.circuits.integrator_bench import INPUT_OHM, RAMP_VOLT, IntegratorBench
@@ -21,6 +25,7 @@ from cosim.circuits.opamp_bench import OpAmpBench, design_values
 from cosim.circuits.process import GF180MCU
 from cosim.circuits.relu import ReluSpec, relu
 from cosim.circuits.relu_bench import ReluBench
+from cosim.circuits.rram import ReadOnlyCell, load_card
 from cosim.circuits.score_network import COLUMN_OP_AMP, FIRST_SWING_VOLT
 from cosim.circuits.transimpedance import IdealTransimpedance, OpAmpTransimpedance
 from cosim.circuits.transimpedance_bench import (
@@ -29,6 +34,7 @@ from cosim.circuits.transimpedance_bench import (
     TransimpedanceBench,
 )
 from cosim.engine.isolated import each_isolated
+from cosim.engine.library import find_library, probe
 from cosim.errors import ConfigurationError
 from cosim.report.block_figures import (
     draw_bode,
@@ -37,6 +43,12 @@ from cosim.report.block_figures import (
     draw_relu,
     draw_steps,
     draw_transimpedance,
+)
+from cosim.report.device_figures import (
+    draw_levels,
+    draw_loops,
+    draw_products,
+    draw_programming,
 )
 from cosim.report.sheet import Column, Condition, Sheet
 
@@ -68,30 +80,30 @@ class BlockBench:
         fidelities: at which the bench makes sense.
     """
 
-    build: Callable[[Condition, GF180MCU, Analyse], TestBench]
+    build: Callable[[Condition, GF180MCU, Simulator], TestBench]
     columns: Sequence[Column]
     design: Callable[[float], dict[str, float]]
     figures: Mapping[str, Callable[[Sequence[Sheet], Path], None]]
     fidelities: tuple[Fidelity, ...] = tuple(Fidelity)
 
 
-def _op_amp(condition: Condition, process: GF180MCU, analyse: Analyse) -> TestBench:
+def _op_amp(condition: Condition, process: GF180MCU, simulator: Simulator) -> TestBench:
     spec = OpAmpSpec(supply_volt=condition.supply_volt)
-    return OpAmpBench(op_amp(condition.fidelity, spec, process), process, spec, analyse)
+    return OpAmpBench(op_amp(condition.fidelity, spec, process), process, spec, simulator.analyse)
 
 
-def _relu(condition: Condition, process: GF180MCU, analyse: Analyse) -> TestBench:
+def _relu(condition: Condition, process: GF180MCU, simulator: Simulator) -> TestBench:
     block = relu(condition.fidelity, ReluSpec.of_supply(condition.supply_volt), process)
-    return ReluBench(block, process, condition.supply_volt, analyse)
+    return ReluBench(block, process, condition.supply_volt, simulator.analyse)
 
 
-def _multiplier(condition: Condition, process: GF180MCU, analyse: Analyse) -> TestBench:
+def _multiplier(condition: Condition, process: GF180MCU, simulator: Simulator) -> TestBench:
     spec = MultiplierSpec.of_supply(condition.supply_volt)
     block = multiplier(condition.fidelity, -1.0, spec, process)
-    return MultiplierBench(block, process, condition.supply_volt, analyse)
+    return MultiplierBench(block, process, condition.supply_volt, simulator.analyse)
 
 
-def _transimpedance(condition: Condition, process: GF180MCU, analyse: Analyse) -> TestBench:
+def _transimpedance(condition: Condition, process: GF180MCU, simulator: Simulator) -> TestBench:
     supply = condition.supply_volt
     if condition.fidelity is Fidelity.IDEAL:
         stage = IdealTransimpedance("transimpedance", TRANSIMPEDANCE_OHM)
@@ -101,10 +113,10 @@ def _transimpedance(condition: Condition, process: GF180MCU, analyse: Analyse) -
         first = FIRST_SWING_VOLT / (2 * COMMON_VOLT * LINE_SIEMENS)
         stage = OpAmpTransimpedance("transimpedance", TRANSIMPEDANCE_OHM, first, device)
         stage.subcircuit(device)
-    return TransimpedanceBench(stage, process, supply, analyse)
+    return TransimpedanceBench(stage, process, supply, simulator.analyse)
 
 
-def _integrator(condition: Condition, process: GF180MCU, analyse: Analyse) -> TestBench:
+def _integrator(condition: Condition, process: GF180MCU, simulator: Simulator) -> TestBench:
     supply, spec = condition.supply_volt, IntegratorSpec()
     block = Integrator(
         "integrator",
@@ -112,7 +124,18 @@ def _integrator(condition: Condition, process: GF180MCU, analyse: Analyse) -> Te
         op_amp(condition.fidelity, OpAmpSpec(supply_volt=supply), process),
         analog_switch(condition.fidelity, AnalogSwitchSpec(supply_volt=supply), process),
     )
-    return IntegratorBench(block, spec.c_int_farad, process, supply, analyse)
+    return IntegratorBench(block, spec.c_int_farad, process, supply, simulator.analyse)
+
+
+def _cell(condition: Condition, process: GF180MCU, simulator: Simulator) -> TestBench:
+    return CellSpecBench(load_card(), process, simulator)
+
+
+def _crossbar(condition: Condition, process: GF180MCU, simulator: Simulator) -> TestBench:
+    klu = not isinstance(simulator, _NotRun) and probe(find_library()).klu
+    if condition.fidelity.needs_process:
+        return CrossbarSheet(Cell1T1R(ReadOnlyCell("programmed")), process, simulator, klu)
+    return CrossbarSheet(ProgrammedConductance(), None, simulator, klu)
 
 
 SUPPLY = Column("supply_ampere", "supply", "A")
@@ -198,6 +221,33 @@ BENCHES: Mapping[str, BlockBench] = {
         lambda supply: {"transimpedance_ohm": TRANSIMPEDANCE_OHM},
         {"transimpedance_transfer": draw_transimpedance},
     ),
+    "cell": BlockBench(
+        _cell,
+        (
+            Column("set_current_ampere", "SET current", "A"),
+            Column("on_off_ratio", "on/off", ""),
+            Column("programming_yield", "yield", "%"),
+            Column("largest_error_siemens", "error", "S"),
+            Column("mean_pulses", "pulses", ""),
+            Column("read_noise", "read noise", "%"),
+            Column("disturb_second", "1 % disturb", "s"),
+        ),
+        lambda supply: {"largest_error_siemens": WriteVerify().tolerance_siemens},
+        {"cell_iv": draw_loops, "cell_levels": draw_levels, "programming": draw_programming},
+        (Fidelity.TRANSISTOR,),
+    ),
+    "crossbar": BlockBench(
+        _crossbar,
+        (
+            Column("error_ideal_lines", "error, no wires", "%"),
+            *(Column(f"error_{size}", f"{size} x {size}", "%") for size in SIZES),
+            Column("worst_drop", f"IR drop {SIZES[-1]}", "%"),
+            Column("settling_second", "settle 0.1 %", "s"),
+        ),
+        lambda supply: {},
+        {"mvm_accuracy": draw_products},
+        (Fidelity.IDEAL, Fidelity.TRANSISTOR),
+    ),
 }
 
 
@@ -248,8 +298,8 @@ def measure(block: str, condition: Condition) -> Sheet:
     from cosim.engine.session import NgspiceSession
 
     process = GF180MCU(condition.corner, condition.temperature_celsius, condition.seed)
-    analyse = NgspiceSession.start().analyse
-    return Sheet(condition, BENCHES[block].build(condition, process, analyse).measure())
+    bench = BENCHES[block].build(condition, process, NgspiceSession.start())
+    return Sheet(condition, bench.measure())
 
 
 def bench_netlist(block: str, condition: Condition, model_folder: Path | None = None) -> str:
@@ -261,11 +311,20 @@ def bench_netlist(block: str, condition: Condition, model_folder: Path | None = 
     process = GF180MCU(
         condition.corner, condition.temperature_celsius, condition.seed, model_folder
     )
-    return BENCHES[block].build(condition, process, _not_run).netlist
+    return BENCHES[block].build(condition, process, _NotRun()).netlist
 
 
-def _not_run(netlist: str) -> dict[str, np.ndarray]:
-    raise AssertionError("only the netlist is asked for")
+class _NotRun:
+    """Stands for the simulator where only the netlist is asked for."""
+
+    def load(self, netlist: str) -> None:
+        raise NotImplementedError
+
+    def set_source(self, name: str, volt: float) -> None:
+        raise NotImplementedError
+
+    def analyse(self, netlist: str) -> dict[str, np.ndarray]:
+        raise NotImplementedError
 
 
 def sheets(block: str, where: Sequence[Condition], jobs: int) -> Iterator[Sheet]:

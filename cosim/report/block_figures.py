@@ -21,7 +21,7 @@ def draw_bode(sheets: Sequence[Sheet], path: Path) -> None:
     for sheet in sheets:
         frequency, gain = sheet.measured.curves["open_loop"]
         gain_axis.semilogx(
-            frequency, 20 * np.log10(np.abs(gain)), lw=1, label=_label(sheet, sheets)
+            frequency, 20 * np.log10(np.abs(gain)), lw=1, label=label_of(sheet, sheets)
         )
         phase_axis.semilogx(frequency, np.degrees(np.unwrap(np.angle(gain))), lw=1)
     gain_axis.axhline(0, color="black", lw=0.7)
@@ -40,7 +40,7 @@ def draw_steps(sheets: Sequence[Sheet], path: Path) -> None:
     for axis, name in zip(axes, ("small_step", "large_step"), strict=True):
         for sheet in sheets:
             time, out = sheet.measured.curves[name]
-            axis.plot(MICRO * time, out, lw=1, label=_label(sheet, sheets))
+            axis.plot(MICRO * time, out, lw=1, label=label_of(sheet, sheets))
         axis.set(xlabel="time (us)", ylabel="follower output (V)", title=name.replace("_", " "))
     _finish(*axes)
     rise, fall = (_span(sheets, f"slew_{edge}_volt_per_second", 1e-6) for edge in ("rise", "fall"))
@@ -56,7 +56,7 @@ def draw_relu(sheets: Sequence[Sheet], path: Path) -> None:
     figure, (transfer, error, step) = plt.subplots(1, 3, figsize=(13, 4.2), layout="constrained")
     for sheet in sheets:
         drive, out = sheet.measured.curves["transfer"]
-        transfer.plot(drive, out, lw=1, label=_label(sheet, sheets))
+        transfer.plot(drive, out, lw=1, label=label_of(sheet, sheets))
         error.plot(drive, MILLI * (out - np.maximum(drive, 0)), lw=1)
         time, rise = sheet.measured.curves["step"]
         step.plot(MICRO * time, rise, lw=1)
@@ -79,7 +79,7 @@ def draw_multiplier(sheets: Sequence[Sheet], path: Path) -> None:
         gain = sheet.values["gain_per_volt"]
         for index, (name, (a, out)) in enumerate(sheet.measured.curves.items()):
             colour, b = f"C{number % 10}", float(name.split()[2])
-            label = _label(sheet, sheets) if index == 0 else None
+            label = label_of(sheet, sheets) if index == 0 else None
             transfer.plot(a, MILLI * out, color=colour, lw=1, marker=".", ms=3, label=label)
             error.plot(a, MILLI * (out - gain * a * b), color=colour, lw=1)
             if number == 0:
@@ -99,7 +99,7 @@ def draw_transimpedance(sheets: Sequence[Sheet], path: Path) -> None:
     figure, (transfer, response) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     for sheet in sheets:
         current, out = sheet.measured.curves["transfer"]
-        transfer.plot(MICRO * current, out, lw=1, label=_label(sheet, sheets))
+        transfer.plot(MICRO * current, out, lw=1, label=label_of(sheet, sheets))
         frequency, gain = sheet.measured.curves["response"]
         response.semilogx(frequency, 20 * np.log10(gain / gain[0]), lw=1)
     transfer.set(xlabel="difference of line currents (uA)", ylabel="output (V)", title="transfer")
@@ -117,7 +117,7 @@ def draw_integrator(sheets: Sequence[Sheet], path: Path, drive_volt: float) -> N
     figure, (ramp, leak, bode) = plt.subplots(1, 3, figsize=(13, 4.2), layout="constrained")
     for sheet in sheets:
         time, out = sheet.measured.curves["ramp"]
-        ramp.plot(MICRO * time, out, lw=1, label=_label(sheet, sheets))
+        ramp.plot(MICRO * time, out, lw=1, label=label_of(sheet, sheets))
         time, out = sheet.measured.curves["leak"]
         leak.plot(MILLI * time, MILLI * out, lw=1)
         frequency, gain = sheet.measured.curves["bode"]
@@ -136,7 +136,7 @@ def draw_integrator(sheets: Sequence[Sheet], path: Path, drive_volt: float) -> N
     save_figure(figure, path)
 
 
-def _label(sheet: Sheet, sheets: Sequence[Sheet]) -> str:
+def label_of(sheet: Sheet, sheets: Sequence[Sheet]) -> str:
     """What tells it from the others."""
     if len({other.condition.fidelity for other in sheets}) == 1:
         return sheet.condition.label
