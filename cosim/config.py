@@ -72,7 +72,7 @@ class RunConfig(Section):
 
     def to_toml(self) -> str:
         """The whole configuration, defaults included."""
-        return tomli_w.dumps(self.model_dump(mode="json"))
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
 
 
 def parse(values: dict[str, Any], where: str) -> RunConfig:

@@ -98,3 +98,13 @@ def pair_current(spec: OpAmpSpec) -> float:
 def slew_rate(spec: OpAmpSpec) -> float:
     """Volt per second: tail current over load capacitor."""
     return 2 * pair_current(spec) / spec.load_farad
+
+
+def folded_cascode_values(spec: OpAmpSpec) -> dict[str, float]:
+    """What the design equations promise, by the names of the spec sheet."""
+    slew = slew_rate(spec)
+    return {
+        "gbw_hertz": spec.gbw_hertz,
+        "slew_rise_volt_per_second": slew,
+        "slew_fall_volt_per_second": slew,
+    }

@@ -41,6 +41,7 @@ class OpAmpBench:
     process: GF180MCU
     spec: OpAmpSpec
     analyse: Analyse
+    load_ohm: float = LOAD_OHM
 
     def measure(self) -> Measured:
         """The whole spec sheet; curves `open_loop` (frequency, complex gain), `small_step` and
@@ -118,7 +119,7 @@ class OpAmpBench:
         circuit.V("dd", "vdd", circuit.gnd, f"{self.spec.supply_volt!r} {supply}".strip())
         circuit.V("ground", "analog_ground", circuit.gnd, self._ground)
         circuit.C("load", "out", circuit.gnd, self.spec.load_farad)
-        circuit.R("load", "out", "analog_ground", LOAD_OHM)
+        circuit.R("load", "out", "analog_ground", self.load_ohm)
         return circuit
 
     def _add(self, circuit: Circuit, plus: str, minus: str) -> None:
@@ -170,8 +171,8 @@ class OpAmpBench:
         if inverting:
             circuit = self._circuit()
             circuit.V("in", "in", circuit.gnd, 0)
-            circuit.R("in", "in", "minus", LOAD_OHM)
-            circuit.R("feedback", "out", "minus", LOAD_OHM)
+            circuit.R("in", "in", "minus", self.load_ohm)
+            circuit.R("feedback", "out", "minus", self.load_ohm)
             self._add(circuit, "analog_ground", "minus")
         else:
             circuit = self._follower("0")

@@ -6,8 +6,9 @@ Transistor forms:
   transistor that can source but not sink. Below the analog ground it is off, and the output is
   held at the analog ground by a resistor and by the array rows it drives, which end in virtual
   grounds. Error of the knee: gate swing from off to on over the op-amp's gain.
-- `DiodeRelu`: an op-amp with two diode-connected transistors, the inverting half-wave rectifier
-  followed by an inverter. Its range ends a gate-source voltage below the supply.
+- `DiodeRelu`: an inverter, then the inverting half-wave rectifier: an op-amp with two
+  diode-connected transistors in its feedback. Its range ends a gate-source voltage below the
+  supply, at 0.4 V for a row of 1.2 kohm, so solvers use the other form.
 
 All fidelities have the nodes input, out, analog_ground, vdd, vss.
 Source: Sedra and Smith, Microelectronic Circuits, section 17.10 of the 6th ed. (precision
@@ -22,7 +23,7 @@ from PySpice.Spice.Netlist import SubCircuit
 from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.folded_cascode import FoldedCascodeOpAmp
 from cosim.circuits.netlist import comment
-from cosim.circuits.opamp import OpAmpSpec, place_wide
+from cosim.circuits.opamp import OpAmpSpec, TransistorOpAmp, place_wide
 from cosim.circuits.process import GF180MCU
 
 NODES = ("input", "out", "analog_ground", "vdd", "vss")
@@ -38,6 +39,7 @@ class ReluSpec:
         hold_ohm: from the output to the analog ground.
         knee_volt: width of the macro model's knee.
         row_farad: capacitance of the array row that it drives.
+        rectifier_op_amp, rectifier_ohm, diode_width_metre: of the diode form.
     """
 
     op_amp: OpAmpSpec = OpAmpSpec(gbw_hertz=40e6, load_farad=0.7e-12)
@@ -46,11 +48,19 @@ class ReluSpec:
     hold_ohm: float = 5e3
     knee_volt: float = 1e-3
     row_farad: float = 1e-12
+    rectifier_op_amp: OpAmpSpec = OpAmpSpec(
+        gbw_hertz=40e6, miller_farad=2e-12, load_farad=5e-12, output_transconductance_ratio=14.0
+    )
+    rectifier_ohm: float = 20e3
+    diode_width_metre: float = 200e-6
 
     @classmethod
     def of_supply(cls, supply_volt: float) -> "ReluSpec":
         """The design for a supply."""
-        return cls(op_amp=replace(cls.op_amp, supply_volt=supply_volt))
+        return cls(
+            op_amp=replace(cls.op_amp, supply_volt=supply_volt),
+            rectifier_op_amp=replace(cls.rectifier_op_amp, supply_volt=supply_volt),
+        )
 
 
 class IdealRelu(SubCircuit):
@@ -101,6 +111,33 @@ class ClampedRelu(SubCircuit):
         )
         self.C("miller", "gate", "out", spec.op_amp.load_farad)
         self.R("hold", "out", "analog_ground", spec.hold_ohm)
+        self.C("row", "out", "analog_ground", spec.row_farad)
+
+
+class DiodeRelu(SubCircuit):
+    """Inverter and inverting precision rectifier."""
+
+    def __init__(self, name: str, spec: ReluSpec, process: GF180MCU) -> None:
+        super().__init__(name, *NODES)
+        comment(self, "precision rectifier with diode-connected transistors, after an inverter")
+        op_amp = TransistorOpAmp("op_amp_rectifier", spec.rectifier_op_amp, process)
+        self.subcircuit(op_amp)
+        for stage, source, end in (
+            ("inverter", "input", "inverted"), ("rectifier", "inverted", "out"),
+        ):  # fmt: skip
+            self.R(f"{stage}_in", source, f"{stage}_ground", spec.rectifier_ohm)
+            self.R(f"{stage}_feedback", f"{stage}_ground", end, spec.rectifier_ohm)
+        for stage, end in (("inverter", "inverted"), ("rectifier", "driver")):
+            self.X(
+                f"op_amp_{stage}", op_amp.name, "analog_ground", f"{stage}_ground", end,
+                "vdd", "vss",
+            )  # fmt: skip
+        length = GF180MCU.LENGTH_METRE[0]
+        for diode, anode, cathode in (
+            ("forward", "driver", "out"), ("clamp", "rectifier_ground", "driver"),
+        ):  # fmt: skip
+            nodes = (anode, anode, cathode, "vss")
+            place_wide(process.nfet, self, diode, nodes, spec.diode_width_metre, length)
         self.C("row", "out", "analog_ground", spec.row_farad)
 
 

@@ -16,6 +16,7 @@ from cosim.circuits.cell_bench import CellSpecBench
 from cosim.circuits.crossbar import ProgrammedConductance
 from cosim.circuits.crossbar_sheet import SIZES, CrossbarSheet
 from cosim.circuits.fidelity import Fidelity
+from cosim.circuits.folded_cascode import FoldedCascodeOpAmp, folded_cascode_values
 from cosim.circuits.integrator import Integrator, IntegratorSpec
 from cosim.circuits.integrator_bench import INPUT_OHM, RAMP_VOLT, IntegratorBench
 from cosim.circuits.multiplier import MultiplierSpec, multiplier
@@ -23,7 +24,7 @@ from cosim.circuits.multiplier_bench import MultiplierBench
 from cosim.circuits.opamp import OpAmpSpec, op_amp
 from cosim.circuits.opamp_bench import OpAmpBench, design_values
 from cosim.circuits.process import GF180MCU
-from cosim.circuits.relu import ReluSpec, relu
+from cosim.circuits.relu import DiodeRelu, ReluSpec, relu
 from cosim.circuits.relu_bench import ReluBench
 from cosim.circuits.rram import ReadOnlyCell, load_card
 from cosim.circuits.score_network import COLUMN_OP_AMP, FIRST_SWING_VOLT
@@ -53,6 +54,10 @@ from cosim.report.device_figures import (
 from cosim.report.sheet import Column, Condition, Sheet
 
 TEMPERATURES_CELSIUS = (-40.0, 27.0, 125.0)
+FOLDED_CASCODE = OpAmpSpec(gbw_hertz=10e6, load_farad=5e-12)
+FOLDED_CASCODE_LOAD_OHM = 100e6
+"""It drives gates and capacitors alone."""
+
 TRANSIMPEDANCE_OHM = 28e3
 """Of the ring's second layer."""
 
@@ -90,6 +95,17 @@ class BlockBench:
 def _op_amp(condition: Condition, process: GF180MCU, simulator: Simulator) -> TestBench:
     spec = OpAmpSpec(supply_volt=condition.supply_volt)
     return OpAmpBench(op_amp(condition.fidelity, spec, process), process, spec, simulator.analyse)
+
+
+def _folded_cascode(condition: Condition, process: GF180MCU, simulator: Simulator) -> TestBench:
+    spec = replace(FOLDED_CASCODE, supply_volt=condition.supply_volt)
+    device = FoldedCascodeOpAmp("op_amp_folded_cascode", spec, process)
+    return OpAmpBench(device, process, spec, simulator.analyse, FOLDED_CASCODE_LOAD_OHM)
+
+
+def _relu_diode(condition: Condition, process: GF180MCU, simulator: Simulator) -> TestBench:
+    block = DiodeRelu("relu_diode", ReluSpec.of_supply(condition.supply_volt), process)
+    return ReluBench(block, process, condition.supply_volt, simulator.analyse)
 
 
 def _relu(condition: Condition, process: GF180MCU, simulator: Simulator) -> TestBench:
@@ -140,29 +156,48 @@ def _crossbar(condition: Condition, process: GF180MCU, simulator: Simulator) -> 
 
 SUPPLY = Column("supply_ampere", "supply", "A")
 
+OP_AMP_COLUMNS = (
+    Column("dc_gain_decibel", "gain", "dB"),
+    Column("gbw_hertz", "GBW", "Hz"),
+    Column("phase_margin_degree", "margin", "deg"),
+    Column("slew_rise_volt_per_second", "slew up", "V/s"),
+    Column("slew_fall_volt_per_second", "slew down", "V/s"),
+    Column("settling_second", "settle 0.1 %", "s"),
+    Column("output_low_volt", "out low", "V"),
+    Column("output_high_volt", "out high", "V"),
+    Column("input_low_volt", "in low", "V"),
+    Column("input_high_volt", "in high", "V"),
+    Column("offset_volt", "offset", "V"),
+    Column("cmrr_decibel", "CMRR", "dB"),
+    Column("psrr_decibel", "PSRR", "dB"),
+    Column("input_noise_volt_per_root_hertz", "noise/rtHz", "V"),
+    SUPPLY,
+)
+
+RELU_COLUMNS = (
+    Column("transfer_error_volt", "error", "V"),
+    Column("knee_error_volt", "error at knee", "V"),
+    Column("bandwidth_hertz", "bandwidth", "Hz"),
+    Column("feed_through_decibel", "feed-through", "dB"),
+    Column("turn_on_second", "turn on 1 %", "s"),
+    Column("undershoot_volt", "undershoot", "V"),
+    SUPPLY,
+)
+
 BENCHES: Mapping[str, BlockBench] = {
     "opamp": BlockBench(
         _op_amp,
-        (
-            Column("dc_gain_decibel", "gain", "dB"),
-            Column("gbw_hertz", "GBW", "Hz"),
-            Column("phase_margin_degree", "margin", "deg"),
-            Column("slew_rise_volt_per_second", "slew up", "V/s"),
-            Column("slew_fall_volt_per_second", "slew down", "V/s"),
-            Column("settling_second", "settle 0.1 %", "s"),
-            Column("output_low_volt", "out low", "V"),
-            Column("output_high_volt", "out high", "V"),
-            Column("input_low_volt", "in low", "V"),
-            Column("input_high_volt", "in high", "V"),
-            Column("offset_volt", "offset", "V"),
-            Column("cmrr_decibel", "CMRR", "dB"),
-            Column("psrr_decibel", "PSRR", "dB"),
-            Column("input_noise_volt_per_root_hertz", "noise/rtHz", "V"),
-            SUPPLY,
-        ),
+        OP_AMP_COLUMNS,
         lambda supply: design_values(OpAmpSpec(supply_volt=supply)),
         {"opamp_bode": draw_bode, "opamp_step": draw_steps},
         (Fidelity.MACRO, Fidelity.TRANSISTOR),
+    ),
+    "folded_cascode": BlockBench(
+        _folded_cascode,
+        OP_AMP_COLUMNS,
+        lambda supply: folded_cascode_values(FOLDED_CASCODE),
+        {"folded_cascode_bode": draw_bode, "folded_cascode_step": draw_steps},
+        (Fidelity.TRANSISTOR,),
     ),
     "integrator": BlockBench(
         _integrator,
@@ -179,17 +214,16 @@ BENCHES: Mapping[str, BlockBench] = {
     ),
     "relu": BlockBench(
         _relu,
-        (
-            Column("transfer_error_volt", "error", "V"),
-            Column("knee_error_volt", "error at knee", "V"),
-            Column("bandwidth_hertz", "bandwidth", "Hz"),
-            Column("feed_through_decibel", "feed-through", "dB"),
-            Column("turn_on_second", "turn on 1 %", "s"),
-            Column("undershoot_volt", "undershoot", "V"),
-            SUPPLY,
-        ),
+        RELU_COLUMNS,
         lambda supply: {"bandwidth_hertz": ReluSpec().op_amp.gbw_hertz},
         {"relu_transfer": draw_relu},
+    ),
+    "relu_diode": BlockBench(
+        _relu_diode,
+        RELU_COLUMNS,
+        lambda supply: {},
+        {"relu_diode_transfer": draw_relu},
+        (Fidelity.TRANSISTOR,),
     ),
     "multiplier": BlockBench(
         _multiplier,

@@ -30,7 +30,7 @@ def draw_bode(sheets: Sequence[Sheet], path: Path) -> None:
     phase_axis.set(ylabel="phase (degrees)", xlabel="frequency (Hz)", ylim=(-270, 20))
     _finish(gain_axis, phase_axis)
     gbw, margin = _span(sheets, "gbw_hertz", 1e-6), _span(sheets, "phase_margin_degree")
-    figure.suptitle(f"Op-amp at 20 pF || 50 kohm: GBW {gbw} MHz, phase margin {margin} degrees")
+    figure.suptitle(f"Op-amp at its load: GBW {gbw} MHz, phase margin {margin} degrees")
     save_figure(figure, path)
 
 

@@ -2,8 +2,10 @@
 
     w = (G_plus - G_minus) / siemens_per_weight,   the smaller one of the pair at g_min
 
-so the largest weight or bias of a layer spans the whole conductance window.
-Source of the window: fact sheet, 'What this project decides' (0.02 to 0.10 mS).
+so the largest weight or bias of a layer spans the whole conductance window, unless the largest
+ones are clipped. Then come what programming does: levels, and write errors.
+Source of the window and levels: fact sheet, 'What this project decides' (0.02 to 0.10 mS, 64);
+of write errors: section 3 there (10 % of the value, at most 20 %).
 """
 
 from dataclasses import dataclass
@@ -15,12 +17,24 @@ from cosim.score.network import ScoreNetwork
 
 
 class ConductanceWindow(BaseModel):
-    """What a cell can be programmed to."""
+    """What a cell can be programmed to, and how well.
+
+    Attributes:
+        clip_percentile: of a layer's absolute weights and biases; larger ones are clipped to it.
+        levels: equally spaced conductances that a cell can have; None for any.
+        write_error: standard deviation of a cell's relative error; errors beyond twice it are
+            drawn again uniformly within it, as in training.
+        write_seed: of these errors.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     g_min_siemens: float = Field(0.02e-3, gt=0)
     g_max_siemens: float = Field(0.10e-3, gt=0)
+    clip_percentile: float = Field(100.0, gt=0, le=100)
+    levels: int | None = Field(None, ge=2, le=65_536)
+    write_error: float = Field(0.0, ge=0, lt=0.5)
+    write_seed: int = Field(0, ge=0, lt=2**63)
 
     @model_validator(mode="after")
     def _ordered(self) -> "ConductanceWindow":
@@ -56,28 +70,51 @@ class MappedNetwork:
     frequencies: np.ndarray
 
 
-def map_layer(weight: np.ndarray, bias: np.ndarray, window: ConductanceWindow) -> MappedLayer:
+def map_layer(
+    weight: np.ndarray, bias: np.ndarray, window: ConductanceWindow, layer: int = 0
+) -> MappedLayer:
     """Map one linear layer.
 
     Args:
         weight: [outputs, inputs].
         bias: [outputs].
+        layer: its number, which its write errors are drawn with.
     """
     rows = np.vstack([weight.T, bias])
-    largest = np.abs(rows).max()
+    largest = float(np.percentile(np.abs(rows), window.clip_percentile))
     span = window.g_max_siemens - window.g_min_siemens
     siemens_per_weight = span / largest if largest > 0 else span
-    pair = siemens_per_weight * rows
-    return MappedLayer(
-        plus_siemens=window.g_min_siemens + np.maximum(pair, 0),
-        minus_siemens=window.g_min_siemens + np.maximum(-pair, 0),
-        siemens_per_weight=float(siemens_per_weight),
+    pair = siemens_per_weight * np.clip(rows, -largest, largest)
+    generator = np.random.default_rng([window.write_seed, layer])
+    plus, minus = (
+        _written(window.g_min_siemens + np.maximum(side, 0), window, generator)
+        for side in (pair, -pair)
     )
+    return MappedLayer(plus, minus, float(siemens_per_weight))
+
+
+def _written(
+    siemens: np.ndarray, window: ConductanceWindow, generator: np.random.Generator
+) -> np.ndarray:
+    """What programming makes of wanted conductances."""
+    if window.levels is not None:
+        step = (window.g_max_siemens - window.g_min_siemens) / (window.levels - 1)
+        steps = np.round((siemens - window.g_min_siemens) / step)
+        siemens = window.g_min_siemens + step * steps
+    if window.write_error:
+        bound = 2 * window.write_error
+        error = window.write_error * generator.standard_normal(siemens.shape)
+        again = generator.uniform(-bound, bound, siemens.shape)
+        siemens = siemens * (1 + np.where(np.abs(error) > bound, again, error))
+    return siemens
 
 
 def map_network(network: ScoreNetwork, window: ConductanceWindow) -> MappedNetwork:
     """Map every layer of a score network."""
     return MappedNetwork(
-        tuple(map_layer(weight, bias, window) for weight, bias in network.weights_and_biases()),
+        tuple(
+            map_layer(weight, bias, window, number)
+            for number, (weight, bias) in enumerate(network.weights_and_biases())
+        ),
         network.frequencies.detach().double().numpy(),
     )

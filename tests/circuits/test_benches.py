@@ -7,6 +7,7 @@ from PySpice.Spice.Netlist import Circuit
 from cosim.circuits.analog_switch import AnalogSwitchSpec, analog_switch
 from cosim.circuits.bench import Measured, bench_circuit
 from cosim.circuits.fidelity import Fidelity
+from cosim.circuits.folded_cascode import folded_cascode_values
 from cosim.circuits.integrator import IntegratorSpec
 from cosim.circuits.integrator_bench import INPUT_OHM, RAMP_VOLT
 from cosim.circuits.process import GF180MCU
@@ -15,7 +16,7 @@ from cosim.circuits.score_network import COLUMN_OP_AMP, FIRST_SWING_VOLT
 from cosim.circuits.transimpedance_bench import COMMON_VOLT, LINE_SIEMENS
 from cosim.engine.session import NgspiceSession
 from cosim.errors import ConfigurationError
-from cosim.experiments.bench import BENCHES, TRANSIMPEDANCE_OHM, measure
+from cosim.experiments.bench import BENCHES, FOLDED_CASCODE, TRANSIMPEDANCE_OHM, measure
 from cosim.report.sheet import Condition
 
 
@@ -93,7 +94,8 @@ def test_transimpedance(fidelity: Fidelity) -> None:
 
 @pytest.mark.parametrize("block", sorted(BENCHES))
 def test_sheet_has_what_its_table_shows(block: str) -> None:
-    values = measured(block, Fidelity.MACRO).values
+    fidelity = BENCHES[block].fidelities[-1]
+    values = measured(block, fidelity).values
     assert {column.name for column in BENCHES[block].columns} <= set(values)
     assert set(BENCHES[block].design(3.3)) <= set(values)
 
@@ -138,3 +140,20 @@ def _pair(process: GF180MCU) -> str:
 def test_monte_carlo_needs_the_typical_corner() -> None:
     with pytest.raises(ConfigurationError, match="around the typical corner"):
         GF180MCU("ss", monte_carlo_seed=1)
+
+
+@pytest.mark.parametrize("corner", GF180MCU.CORNERS)
+def test_folded_cascode_follows_its_design_equations(corner: str) -> None:
+    sheet = measure("folded_cascode", Condition(corner, 27.0, 3.3, Fidelity.TRANSISTOR))
+    assert sheet.values["dc_gain_decibel"] >= 70
+    assert sheet.values["phase_margin_degree"] >= 55
+    for name, designed in folded_cascode_values(FOLDED_CASCODE).items():
+        assert sheet.values[name] == pytest.approx(designed, rel=0.2)
+
+
+def test_diode_rectifier_rectifies_within_its_range() -> None:
+    """Up to 0.4 V into a row; above, its diode no longer fits below the supply."""
+    drive, out = measured("relu_diode", Fidelity.TRANSISTOR).curves["transfer"]
+    inside = drive <= 0.4
+    assert np.abs(out - np.maximum(drive, 0))[inside].max() < 4e-3
+    assert out[-1] < 0.95 * drive[-1]
