@@ -281,6 +281,7 @@ def bench(
             help="opamp, integrator, relu, multiplier, transimpedance, cell or crossbar."
         ),
     ],
+    process: Annotated[str, typer.Option(help="gf180mcu or generic180.")] = "gf180mcu",
     corner: Annotated[
         list[str] | None, typer.Option(help="typical, ff, ss, fs, sf (default: all).")
     ] = None,
@@ -302,7 +303,6 @@ def bench(
     """Measure a block in ngspice: its spec sheet beside the design's values."""
     import json
 
-    from cosim.circuits.process import GF180MCU
     from cosim.experiments.bench import (
         TEMPERATURES_CELSIUS,
         conditions,
@@ -315,11 +315,11 @@ def bench(
 
     chosen, level = find_bench(block, fidelity), Fidelity(fidelity)
     if monte_carlo is None:
-        where = conditions(corner or GF180MCU.CORNERS, temp or TEMPERATURES_CELSIUS, supply, level)
+        where = conditions(process, corner or [], temp or TEMPERATURES_CELSIUS, supply, level)
     elif corner:
         raise ConfigurationError("Give --corner or --monte-carlo: draws are around typical.")
     else:
-        where = monte_carlo_conditions(monte_carlo, temp or [27.0], supply, level)
+        where = monte_carlo_conditions(process, monte_carlo, temp or [27.0], supply, level)
     make_folder(output)
     with _interruptible("Nothing was written."), _progress(TaskProgressColumn()) as progress:
         measured = list(

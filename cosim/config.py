@@ -28,8 +28,9 @@ class CouplingConfig(Section):
 
 
 class ProcessConfig(Section):
-    """Process corner and temperature of the transistors."""
+    """Transistor models, their corner and temperature."""
 
+    name: str = "gf180mcu"
     corner: str = "typical"
     temperature_celsius: float = Field(27.0, ge=-55, le=175)
 

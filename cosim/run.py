@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cosim.circuits.analog_switch import AnalogSwitchSpec, analog_switch
+from cosim.circuits.analog_switch import AnalogSwitchSpec, analog_switch, on_resistance
 from cosim.circuits.multiplier import MultiplierSpec, multiplier
 from cosim.circuits.netlist import Netlist
 from cosim.circuits.opamp import OpAmpSpec, op_amp
-from cosim.circuits.process import GF180MCU
+from cosim.circuits.process import Process, find_process
 from cosim.circuits.score_network import score_blocks
 from cosim.circuits.solver import AnalogScore, PlaybackScore, ScoreSource, Solver
 from cosim.config import RunConfig, merge, parse, read_toml
@@ -199,10 +199,12 @@ class Run:
         return self._model[0]
 
     @cached_property
-    def process(self) -> GF180MCU:
+    def process(self) -> Process:
         """The transistors at the run's corner and temperature."""
         process = self.config.process
-        return GF180MCU(process.corner, process.temperature_celsius, model_folder=self.model_folder)
+        return find_process(process.name)(
+            process.corner, process.temperature_celsius, model_folder=self.model_folder
+        )
 
     @cached_property
     def solver(self) -> Solver:
@@ -218,7 +220,7 @@ class Run:
             output_gain=self.network.output_gain,
             op_amp=op_amp(fidelity.opamp, OpAmpSpec(supply_volt=supply), self.process),
             switch=analog_switch(fidelity.switch, switch, self.process),
-            switch_on_ohm=switch.gate_on_ohm if fidelity.switch.needs_process else switch.on_ohm,
+            switch_on_ohm=on_resistance(fidelity.switch, switch, self.process),
             multiplier=multiplier(
                 fidelity.multiplier, -1.0, MultiplierSpec.of_supply(supply), self.process
             ),

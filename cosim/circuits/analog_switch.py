@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from PySpice.Spice.Netlist import SubCircuit
 
 from cosim.circuits.fidelity import Fidelity
-from cosim.circuits.process import GF180MCU
+from cosim.circuits.process import Process
 
 INVERTER_WIDTH_METRE = 1e-6
 NODES = ("first", "second", "control", "vdd", "vss")
@@ -27,15 +27,12 @@ class AnalogSwitchSpec:
         supply_volt: the ideal form's threshold is half of it.
         width_metre: of both transistors of the gate, which have the shortest length. Equal
             widths make their clock feedthroughs cancel.
-        gate_on_ohm: the transmission gate's on-resistance at mid-rail; GF180MCU typical, 27 C,
-            measured again by test_benches.py.
     """
 
     on_ohm: float = 10.0
     off_ohm: float = 1e12
     supply_volt: float = 3.3
     width_metre: float = 4e-6
-    gate_on_ohm: float = 680.0
 
 
 class IdealSwitch(SubCircuit):
@@ -62,9 +59,9 @@ class IdealSwitch(SubCircuit):
 class TransmissionGate(SubCircuit):
     """Two transistors and an inverter."""
 
-    def __init__(self, name: str, spec: AnalogSwitchSpec, process: GF180MCU) -> None:
+    def __init__(self, name: str, spec: AnalogSwitchSpec, process: Process) -> None:
         super().__init__(name, *NODES)
-        length = GF180MCU.LENGTH_METRE[0]
+        length = process.LENGTH_METRE[0]
         for place, gate, rail, suffix in (
             (process.nfet, "control", "vss", "n"),
             (process.pfet, "inverted", "vdd", "p"),
@@ -75,10 +72,18 @@ class TransmissionGate(SubCircuit):
 
 
 def analog_switch(
-    fidelity: Fidelity, spec: AnalogSwitchSpec, process: GF180MCU | None
+    fidelity: Fidelity, spec: AnalogSwitchSpec, process: Process | None
 ) -> SubCircuit:
     """The switch: a transmission gate at transistor level, else ideal."""
     if fidelity is Fidelity.TRANSISTOR:
         assert process is not None
         return TransmissionGate("transmission_gate", spec, process)
     return IdealSwitch("switch_ideal", spec)
+
+
+def on_resistance(fidelity: Fidelity, spec: AnalogSwitchSpec, process: Process | None) -> float:
+    """Ohm of the closed switch at mid-rail."""
+    if fidelity is Fidelity.TRANSISTOR:
+        assert process is not None
+        return process.SWITCH_OHM * AnalogSwitchSpec.width_metre / spec.width_metre
+    return spec.on_ohm

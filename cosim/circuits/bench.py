@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
-from cosim.circuits.process import GF180MCU
+from cosim.circuits.process import Process
 
 Analyse = Callable[[str], dict[str, np.ndarray]]
 """Runs a netlist's analysis; the engine's `NgspiceSession.analyse`."""
@@ -27,7 +27,7 @@ class Measured:
 
 
 def bench_circuit(
-    title: str, block: SubCircuit, process: GF180MCU | None, supply_volt: float
+    title: str, block: SubCircuit, process: Process | None, supply_volt: float
 ) -> Circuit:
     """A circuit with the process, the block's definition, vdd and the mid-rail analog_ground."""
     circuit = Circuit(title)

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from PySpice.Spice.Netlist import Circuit, Netlist, SubCircuit
 
-from cosim.circuits.process import GF180MCU
+from cosim.circuits.process import AccessTransistor, Process
 from cosim.circuits.rram import NANO, ReadOnlyCell, Rram, RramCard, nanometre
 from cosim.circuits.waveform import piecewise_linear
 from cosim.errors import NetlistError
@@ -46,34 +46,17 @@ READ_VOLT = READ.bit_volt - READ.source_volt
 SWITCHING_OPTIONS = ".options reltol=1e-6"
 
 
-@dataclass(frozen=True)
-class AccessTransistor:
-    """The n-channel access transistor.
-
-    Attributes:
-        model: subcircuit of the process; thick oxide, as forming needs 3.3 V and more.
-        on_ohm: its resistance at the read bias; extracted from GF180MCU typical, 27 C.
-            test_cell.py measures it again.
-    """
-
-    width_metre: float = 5e-6
-    length_metre: float = 0.7e-6
-    model: str = "nfet_06v0"
-    on_ohm: float = 698.0
-
-
 class Cell1T1R(SubCircuit):
     """Nodes: bit_line, word_line, source_line; the bulk is ground.
 
     Args:
         device: the RRAM (full model or read-only); its parameter is the cell's too.
+        access: the process's; its width may differ.
     """
 
     NODES = NODES
 
-    def __init__(
-        self, device: Rram | ReadOnlyCell, access: AccessTransistor = AccessTransistor()
-    ) -> None:
+    def __init__(self, device: Rram | ReadOnlyCell, access: AccessTransistor) -> None:
         parameter = device.PARAMETER
         super().__init__(f"cell_{device.name}", *NODES, **device.parameters)
         self.device, self.access = device, access
@@ -110,16 +93,16 @@ class WordLineDriver(SubCircuit):
     word voltage, which SET needs for its compliance.
     """
 
-    def __init__(self, width_metre: float = 10e-6) -> None:
+    def __init__(self, process: Process, width_metre: float = 10e-6) -> None:
         super().__init__("word_line_driver", "select", "word_supply", "word_line", "vdd_word")
-        for name, model, nodes, length in (
-            ("invert_n", "nfet_06v0", ("deselect", "select", self.gnd, self.gnd), 0.7e-6),
-            ("invert_p", "pfet_06v0", ("deselect", "select", "vdd_word", "vdd_word"), 0.5e-6),
-            ("pass_n", "nfet_06v0", ("word_line", "select", "word_supply", self.gnd), 0.7e-6),
-            ("pass_p", "pfet_06v0", ("word_line", "deselect", "word_supply", "vdd_word"), 0.5e-6),
-            ("ground", "nfet_06v0", ("word_line", "deselect", self.gnd, self.gnd), 0.7e-6),
+        for name, channel, nodes in (
+            ("invert_n", "n", ("deselect", "select", self.gnd, self.gnd)),
+            ("invert_p", "p", ("deselect", "select", "vdd_word", "vdd_word")),
+            ("pass_n", "n", ("word_line", "select", "word_supply", self.gnd)),
+            ("pass_p", "p", ("word_line", "deselect", "word_supply", "vdd_word")),
+            ("ground", "n", ("word_line", "deselect", self.gnd, self.gnd)),
         ):
-            self.X(name, model, *nodes, w=f"{width_metre * 1e6:.6g}u", l=f"{length * 1e6:.6g}u")
+            process.thick(self, name, channel, nodes, width_metre)
 
 
 class Simulator(Protocol):
@@ -154,7 +137,7 @@ class Loop:
 
 
 def loop_netlist(
-    process: GF180MCU,
+    process: Process,
     cell: Cell1T1R,
     gate_volt: float,
     initial_gap_metre: float,
@@ -191,7 +174,7 @@ def loop_netlist(
 
 def quasi_static_loop(
     simulator: Simulator,
-    process: GF180MCU,
+    process: Process,
     cell: Cell1T1R,
     gate_volt: float,
     initial_gap_metre: float,
@@ -218,18 +201,17 @@ class CellBench:
     def __init__(
         self,
         simulator: Simulator,
-        process: GF180MCU,
+        process: Process,
         card: RramCard,
-        access: AccessTransistor = AccessTransistor(),
         gap_metre: float | None = None,
         pulse_second: float = 1e-6,
     ) -> None:
         self._simulator = simulator
         self.gap_metre = card.maximum_gap_metre if gap_metre is None else gap_metre
-        self.netlist = self._netlist(process, Cell1T1R(Rram(card), access), pulse_second)
+        self.netlist = self._netlist(process, Cell1T1R(Rram(card), process.ACCESS), pulse_second)
 
     @staticmethod
-    def _netlist(process: GF180MCU, cell: Cell1T1R, pulse_second: float) -> str:
+    def _netlist(process: Process, cell: Cell1T1R, pulse_second: float) -> str:
         circuit = Circuit("write pulse and read of a 1T1R cell")
         process.apply(circuit)
         circuit.subcircuit(cell)

@@ -18,7 +18,7 @@ from cosim.circuits.cell_1t1r import (
     program,
     quasi_static_loop,
 )
-from cosim.circuits.process import GF180MCU
+from cosim.circuits.process import Process
 from cosim.circuits.rram import ReadOnlyCell, Rram, RramCard
 
 GATE_VOLTS = (1.1, 1.3, 1.6)
@@ -34,7 +34,7 @@ class CellSpecBench:
     """Measures a cell of the full RRAM model."""
 
     card: RramCard
-    process: GF180MCU
+    process: Process
     simulator: Simulator
     recipe: WriteVerify = WriteVerify()
 
@@ -42,7 +42,10 @@ class CellSpecBench:
     def netlist(self) -> str:
         """The quasi-static loop from the formed, fully reset state."""
         return loop_netlist(
-            self.process, Cell1T1R(Rram(self.card)), GATE_VOLTS[1], self.card.maximum_gap_metre
+            self.process,
+            Cell1T1R(Rram(self.card), self.process.ACCESS),
+            GATE_VOLTS[1],
+            self.card.maximum_gap_metre,
         )
 
     def measure(self) -> Measured:
@@ -52,7 +55,7 @@ class CellSpecBench:
         `pulses` (target conductance, reached conductance; pulses needed), `level G` (read voltage,
         current), `noise G` (time, conductance).
         """
-        cell = Cell1T1R(Rram(self.card))
+        cell = Cell1T1R(Rram(self.card), self.process.ACCESS)
         start = self.card.maximum_gap_metre
         loops = [
             quasi_static_loop(self.simulator, self.process, cell, gate, start)
@@ -110,7 +113,7 @@ class CellSpecBench:
 
     def _read_curve(self, siemens: float) -> tuple[np.ndarray, np.ndarray]:
         """Read current of a programmed full model; the state does not move in a DC analysis."""
-        circuit = self._biased(Cell1T1R(Rram(self.card)), siemens)
+        circuit = self._biased(Cell1T1R(Rram(self.card), self.process.ACCESS), siemens)
         vectors = self.simulator.analyse(
             f"{circuit}.save i(vbit) v(bit)\n"
             f".dc Vbit {-READ_SWEEP_VOLT!r} {READ_SWEEP_VOLT!r} 0.02\n.end\n"
@@ -120,7 +123,7 @@ class CellSpecBench:
     def _noise(self, siemens: float) -> tuple[np.ndarray, np.ndarray]:
         """Conductance of a read-only cell over time."""
         device = ReadOnlyCell("read_only", self.card.read_noise, NOISE_STEP_SECOND)
-        circuit = self._biased(Cell1T1R(device), siemens, READ_VOLT)
+        circuit = self._biased(Cell1T1R(device, self.process.ACCESS), siemens, READ_VOLT)
         vectors = self.simulator.analyse(
             f"{circuit}.save i(vbit)\n.tran {NOISE_STEP_SECOND!r} {NOISE_SECOND!r} 0 "
             f"{NOISE_STEP_SECOND!r}\n.end\n"

@@ -24,7 +24,7 @@ from cosim.circuits.parse import (
     number,
     parse,
 )
-from cosim.circuits.process import GF180MCU
+from cosim.circuits.process import processes
 
 MICRO = 1e-6
 POSITIVE = {"r": "resistance", "c": "capacitance", "l": "inductance"}
@@ -155,9 +155,10 @@ def _values(scope: Scope) -> Iterator[Finding]:
             value = number(text)
             if value is not None and not math.isfinite(value):
                 yield _bad_value(element, name, text, "a number")
-        limits = {"w": GF180MCU.WIDTH_METRE, "l": GF180MCU.LENGTH_METRE}
-        if element.target in ("nfet_03v3", "pfet_03v3"):
-            for name, (low, high) in limits.items():
+        for process in processes().values():
+            if element.target not in (process.N_MODEL, process.P_MODEL):
+                continue
+            for name, (low, high) in (("w", process.WIDTH_METRE), ("l", process.LENGTH_METRE)):
                 value = number(element.parameters.get(name, ""))
                 if value is not None and not low * 0.999 <= value <= high * 1.001:
                     yield _bad_value(

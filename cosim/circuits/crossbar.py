@@ -15,7 +15,7 @@ import numpy as np
 from PySpice.Spice.Netlist import Circuit, Netlist, SubCircuit
 
 from cosim.circuits.cell_1t1r import READ, Simulator
-from cosim.circuits.process import GF180MCU
+from cosim.circuits.process import Process
 from cosim.errors import NetlistError
 
 SIGNS = ("plus", "minus")
@@ -155,7 +155,7 @@ class CrossbarBench:
     """
 
     def __init__(
-        self, crossbar: Crossbar, process: GF180MCU | None = None, klu: bool = False
+        self, crossbar: Crossbar, process: Process | None = None, klu: bool = False
     ) -> None:
         if crossbar.has_word_lines and process is None:
             raise NetlistError(

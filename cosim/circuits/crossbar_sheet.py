@@ -14,7 +14,7 @@ from cosim.circuits.crossbar import (
     WireSegment,
     column_nodes,
 )
-from cosim.circuits.process import GF180MCU
+from cosim.circuits.process import Process
 
 SIZES = (4, 8, 16, 32)
 WINDOW_SIEMENS = (0.02e-3, 0.10e-3)
@@ -35,7 +35,7 @@ class CrossbarSheet:
     """
 
     cell: Cell
-    process: GF180MCU | None
+    process: Process | None
     simulator: Simulator
     klu: bool
 

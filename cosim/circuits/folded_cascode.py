@@ -15,16 +15,11 @@ from PySpice.Spice.Netlist import SubCircuit
 
 from cosim.circuits.netlist import comment, quantity
 from cosim.circuits.opamp import (
-    LENGTH_METRE,
-    MIRROR,
     NODES,
-    PAIR,
-    SOURCE,
     OpAmpSpec,
-    place_wide,
     width,
 )
-from cosim.circuits.process import GF180MCU
+from cosim.circuits.process import LENGTH_METRE, PAIR_GM_OVER_ID, Process
 
 CASCODE_BIAS_RATIO = 8
 """How many times narrower the diode of a cascode's bias is: its overdrive is sqrt(8) times that of
@@ -37,7 +32,7 @@ class FoldedCascodeOpAmp(SubCircuit):
     The load includes what the output drives.
     """
 
-    def __init__(self, name: str, spec: OpAmpSpec, process: GF180MCU) -> None:
+    def __init__(self, name: str, spec: OpAmpSpec, process: Process) -> None:
         super().__init__(name, *NODES)
         current = pair_current(spec)
         comment(
@@ -46,14 +41,14 @@ class FoldedCascodeOpAmp(SubCircuit):
             f"{quantity(slew_rate(spec), 'V/s')}, load {quantity(spec.load_farad, 'F')}",
         )
         pair, n_source, p_source = (
-            width(current, PAIR),
-            width(current, MIRROR),
-            width(current, SOURCE),
+            width(current, process.PAIR),
+            width(current, process.MIRROR),
+            width(current, process.SOURCE),
         )
         length = LENGTH_METRE
         nfet, pfet = process.nfet, process.pfet
         # Bias: one current down a resistor, copied to the diodes that set the four gate voltages.
-        bias = (spec.supply_volt - SOURCE.gate_source_volt) / current
+        bias = (spec.supply_volt - process.SOURCE.gate_source_volt) / current
         self.R("bias", "bias", "vss", f"{bias:.6g}")
         pfet(self, "bias", ("bias", "bias", "vdd", "vdd"), p_source, length)
         pfet(self, "copy_sink", ("sink", "bias", "vdd", "vdd"), p_source, length)
@@ -70,8 +65,8 @@ class FoldedCascodeOpAmp(SubCircuit):
         )  # fmt: skip
         # Input pair, folded into n-channel current sinks.
         pfet(self, "tail", ("tail", "bias", "vdd", "vdd"), p_source, length, 2)
-        place_wide(pfet, self, "pair_plus", ("fold_plus", "non_inverting", "tail", "vdd"), pair)
-        place_wide(pfet, self, "pair_minus", ("fold_minus", "inverting", "tail", "vdd"), pair)
+        pfet(self, "pair_plus", ("fold_plus", "non_inverting", "tail", "vdd"), pair, length)
+        pfet(self, "pair_minus", ("fold_minus", "inverting", "tail", "vdd"), pair, length)
         for side, out in (("plus", "mirror"), ("minus", "out")):
             nfet(self, f"sink_{side}", (f"fold_{side}", "sink", "vss", "vss"), n_source, length, 2)
             nfet(
@@ -92,7 +87,7 @@ def pair_transconductance(spec: OpAmpSpec) -> float:
 
 def pair_current(spec: OpAmpSpec) -> float:
     """Drain current of each input transistor in ampere."""
-    return pair_transconductance(spec) / PAIR.gm_over_id_per_volt
+    return pair_transconductance(spec) / PAIR_GM_OVER_ID
 
 
 def slew_rate(spec: OpAmpSpec) -> float:

@@ -7,7 +7,7 @@ from PySpice.Spice.Netlist import Circuit, SubCircuit
 
 from cosim.circuits.bench import Analyse, Curve, Measured, bench_circuit
 from cosim.circuits.netlist import Tolerances
-from cosim.circuits.process import GF180MCU
+from cosim.circuits.process import Process
 from cosim.circuits.solver import HOLD_SECOND, SWITCH_EDGE_SECOND
 from cosim.circuits.waveform import piecewise_linear
 
@@ -29,7 +29,7 @@ class IntegratorBench:
 
     integrator: SubCircuit
     c_int_farad: float
-    process: GF180MCU | None
+    process: Process | None
     supply_volt: float
     analyse: Analyse
 

@@ -21,25 +21,13 @@ from PySpice.Spice.Netlist import SubCircuit
 from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.netlist import comment, quantity
 from cosim.circuits.opamp import (
-    LENGTH_METRE,
-    SOURCE,
-    DesignPoint,
     OpAmpSpec,
     TransistorOpAmp,
-    place_wide,
     width,
 )
-from cosim.circuits.process import GF180MCU
+from cosim.circuits.process import LENGTH_METRE, PAIR_GM_OVER_ID, Process
 
 NODES = ("a", "b", "out", "analog_ground", "vdd", "vss")
-
-PAIR = DesignPoint(14.0, 0.205e-6, 0.865)
-"""Of the degenerated pair and of the quad: extracted as those of the op-amp."""
-
-QUAD_FACTOR = 0.70
-"""K at this design's inversion level, GF180MCU typical, 27 C; test_multiplier.py measures the gain
-that it gives."""
-
 
 # Long, so that the tail currents depend little on b, which their drains follow.
 TAIL_LENGTH_METRE = 3e-6
@@ -75,16 +63,16 @@ class MultiplierSpec:
         return cls(op_amp=replace(cls.op_amp, supply_volt=supply_volt))
 
 
-def conversion(spec: MultiplierSpec) -> float:
+def conversion(spec: MultiplierSpec, quad_factor: float) -> float:
     """i_out for v_a = v_b = 1 V, in ampere."""
-    pair_ohm = 2 / (PAIR.gm_over_id_per_volt * spec.tail_ampere)
+    pair_ohm = 2 / (PAIR_GM_OVER_ID * spec.tail_ampere)
     current = 1 / (spec.degeneration_ohm + pair_ohm)
-    return QUAD_FACTOR * PAIR.gm_over_id_per_volt * current / spec.division
+    return quad_factor * PAIR_GM_OVER_ID * current / spec.division
 
 
-def output_resistance(spec: MultiplierSpec, gain: float) -> float:
+def output_resistance(spec: MultiplierSpec, gain: float, quad_factor: float) -> float:
     """R_2 in ohm for a gain."""
-    transresistance = abs(gain) / conversion(spec)
+    transresistance = abs(gain) / conversion(spec, quad_factor)
     return transresistance * (spec.load_ohm + spec.difference_ohm) / spec.load_ohm
 
 
@@ -123,27 +111,27 @@ class MacroMultiplier(SubCircuit):
 class GilbertMultiplier(SubCircuit):
     """Degenerated pair, cross-coupled quad, difference amplifier."""
 
-    def __init__(self, name: str, gain: float, spec: MultiplierSpec, process: GF180MCU) -> None:
+    def __init__(self, name: str, gain: float, spec: MultiplierSpec, process: Process) -> None:
         super().__init__(name, *NODES)
         comment(
             self,
             f"Gilbert cell: gain {gain:g} 1/V, tail {quantity(spec.tail_ampere, 'A')}, "
-            f"conversion {quantity(conversion(spec), 'A/V2')}",
+            f"conversion {quantity(conversion(spec, process.QUAD_FACTOR), 'A/V2')}",
         )
         op_amp = TransistorOpAmp("op_amp_difference", spec.op_amp, process)
         self.subcircuit(op_amp)
         pfet = process.pfet
-        source = width(spec.tail_ampere, SOURCE) * TAIL_LENGTH_METRE / LENGTH_METRE
-        pair = width(spec.tail_ampere, PAIR)
-        quad = width(spec.tail_ampere / 2, PAIR)
-        bias_ohm = (spec.op_amp.supply_volt - SOURCE.gate_source_volt) / spec.tail_ampere
+        source = width(spec.tail_ampere, process.SOURCE) * TAIL_LENGTH_METRE / LENGTH_METRE
+        pair = width(spec.tail_ampere, process.PAIR)
+        quad = width(spec.tail_ampere / 2, process.PAIR)
+        bias_ohm = (spec.op_amp.supply_volt - process.SOURCE.gate_source_volt) / spec.tail_ampere
         self.R("bias", "bias", "vss", f"{bias_ohm:.6g}")
-        place_wide(pfet, self, "bias", ("bias", "bias", "vdd", "vdd"), source, TAIL_LENGTH_METRE)
+        pfet(self, "bias", ("bias", "bias", "vdd", "vdd"), source, TAIL_LENGTH_METRE)
         for side, gate in (("plus", "b"), ("minus", "analog_ground")):
             own = f"source_{side}"
             tail = (own, "bias", "vdd", "vdd")
-            place_wide(pfet, self, f"tail_{side}", tail, source, TAIL_LENGTH_METRE)
-            place_wide(pfet, self, f"pair_{side}", (f"tail_{side}", gate, own, own), pair)
+            pfet(self, f"tail_{side}", tail, source, TAIL_LENGTH_METRE)
+            pfet(self, f"pair_{side}", (f"tail_{side}", gate, own, own), pair, LENGTH_METRE)
         self.R("degeneration", "source_plus", "source_minus", spec.degeneration_ohm)
         # Pair and quad sit in wells of their own: with the body effect they would not fit between
         # the supplies. The quad's gates are low, so that it fits below the pair.
@@ -156,10 +144,11 @@ class GilbertMultiplier(SubCircuit):
         for side, (first, second) in (("plus", loads), ("minus", loads[::-1])):
             well = f"tail_{side}"
             for gate, load in (("a", first), ("reference", second)):
-                place_wide(
-                    pfet, self, f"quad_{gate}_{side}", (load, f"gate_{gate}", well, well), quad
-                )
-        out_ohm = output_resistance(spec, gain)
+                pfet(
+                    self, f"quad_{gate}_{side}", (load, f"gate_{gate}", well, well), quad,
+                    LENGTH_METRE,
+                )  # fmt: skip
+        out_ohm = output_resistance(spec, gain, process.QUAD_FACTOR)
         for load, node, end in (
             ("load_plus", "non_inverting", "analog_ground"),
             ("load_minus", "inverting", "out"),
@@ -171,7 +160,7 @@ class GilbertMultiplier(SubCircuit):
 
 
 def multiplier(
-    fidelity: Fidelity, gain: float, spec: MultiplierSpec, process: GF180MCU | None
+    fidelity: Fidelity, gain: float, spec: MultiplierSpec, process: Process | None
 ) -> SubCircuit:
     """The multiplier at a fidelity; all have the same nodes."""
     match fidelity:

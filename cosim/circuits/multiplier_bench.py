@@ -6,7 +6,7 @@ import numpy as np
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
 from cosim.circuits.bench import RESPONSE, Analyse, Measured, bench_circuit, corner_hertz
-from cosim.circuits.process import GF180MCU
+from cosim.circuits.process import Process
 
 RANGE_VOLT, POINTS = 0.4, 9
 
@@ -16,7 +16,7 @@ class MultiplierBench:
     """Measures a multiplier of any fidelity."""
 
     multiplier: SubCircuit
-    process: GF180MCU | None
+    process: Process | None
     supply_volt: float
     analyse: Analyse
 

@@ -10,36 +10,22 @@ Circuits, 2017, chapter 1 (sizing by gm/I_D).
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySpice.Spice.Netlist import SubCircuit
 
 from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.netlist import comment, quantity
-from cosim.circuits.process import GF180MCU
+from cosim.circuits.process import (
+    LENGTH_METRE,
+    MIRROR_GM_OVER_ID,
+    PAIR_GM_OVER_ID,
+    DesignPoint,
+    Process,
+)
 
 NODES = ("non_inverting", "inverting", "out", "vdd", "vss")
 IDEAL_GAIN = 1e6
-
-
-@dataclass(frozen=True)
-class DesignPoint:
-    """Operating point of a transistor of 1 um length: transconductance for each ampere of drain
-    current, the current for each square (W/L), and the gate-source voltage there.
-
-    Values: extracted from GF180MCU typical, 27 C, |V_DS| = 1 V; test_opamp.py measures them again.
-    """
-
-    gm_over_id_per_volt: float
-    current_per_square_ampere: float
-    gate_source_volt: float
-
-
-PAIR = DesignPoint(14.0, 0.205e-6, 0.865)
-MIRROR = DesignPoint(10.0, 2.26e-6, 0.835)
-SOURCE = DesignPoint(8.0, 0.867e-6, 1.0)
-LENGTH_METRE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -72,7 +58,7 @@ def pair_transconductance(spec: OpAmpSpec) -> float:
 
 def pair_current(spec: OpAmpSpec) -> float:
     """Drain current of each input transistor in ampere, from gm and the chosen gm/I_D."""
-    return pair_transconductance(spec) / PAIR.gm_over_id_per_volt
+    return pair_transconductance(spec) / PAIR_GM_OVER_ID
 
 
 def slew_rate(spec: OpAmpSpec) -> float:
@@ -86,14 +72,14 @@ def output_units(spec: OpAmpSpec) -> int:
     The output transistor is that many mirror transistors, and its current source that many bias
     units, so that both have the mirror's gate-source voltage and the systematic offset vanishes.
     """
-    mirror_transconductance = MIRROR.gm_over_id_per_volt * pair_current(spec)
+    mirror_transconductance = MIRROR_GM_OVER_ID * pair_current(spec)
     wanted = spec.output_transconductance_ratio * pair_transconductance(spec)
     return math.ceil(wanted / mirror_transconductance)
 
 
 def output_transconductance(spec: OpAmpSpec) -> float:
     """gm of the output transistor in siemens."""
-    return output_units(spec) * MIRROR.gm_over_id_per_volt * pair_current(spec)
+    return output_units(spec) * MIRROR_GM_OVER_ID * pair_current(spec)
 
 
 def nulling_resistance(spec: OpAmpSpec) -> float:
@@ -101,9 +87,9 @@ def nulling_resistance(spec: OpAmpSpec) -> float:
     return 2.0 / output_transconductance(spec)
 
 
-def bias_resistance(spec: OpAmpSpec) -> float:
+def bias_resistance(spec: OpAmpSpec, process: Process) -> float:
     """Ohm, from the supply less one gate-source voltage, for one pair current."""
-    return (spec.supply_volt - SOURCE.gate_source_volt) / pair_current(spec)
+    return (spec.supply_volt - process.SOURCE.gate_source_volt) / pair_current(spec)
 
 
 def width(current_ampere: float, point: DesignPoint) -> float:
@@ -112,27 +98,10 @@ def width(current_ampere: float, point: DesignPoint) -> float:
     return round(squares * LENGTH_METRE, 8)
 
 
-def place_wide(
-    place: Callable[..., None],
-    subcircuit: SubCircuit,
-    name: str,
-    nodes: tuple[str, str, str, str],
-    width_metre: float,
-    length_metre: float = LENGTH_METRE,
-) -> None:
-    """Add a transistor as parallel ones of equal width within the models' range.
-
-    Args:
-        place: `GF180MCU.nfet` or `GF180MCU.pfet` of a process.
-    """
-    count = math.ceil(width_metre / GF180MCU.WIDTH_METRE[1])
-    place(subcircuit, name, nodes, width_metre / count, length_metre, count)
-
-
 class TransistorOpAmp(SubCircuit):
     """The transistor-level op-amp."""
 
-    def __init__(self, name: str, spec: OpAmpSpec, process: GF180MCU) -> None:
+    def __init__(self, name: str, spec: OpAmpSpec, process: Process) -> None:
         super().__init__(name, *NODES)
         current = pair_current(spec)
         comment(
@@ -143,17 +112,17 @@ class TransistorOpAmp(SubCircuit):
         )
         units = output_units(spec)
         pair, mirror, source = (
-            width(current, PAIR),
-            width(current, MIRROR),
-            width(current, SOURCE),
+            width(current, process.PAIR),
+            width(current, process.MIRROR),
+            width(current, process.SOURCE),
         )
         length = LENGTH_METRE
         nfet, pfet = process.nfet, process.pfet
-        self.R("bias", "bias", "vss", f"{bias_resistance(spec):.6g}")
+        self.R("bias", "bias", "vss", f"{bias_resistance(spec, process):.6g}")
         pfet(self, "bias", ("bias", "bias", "vdd", "vdd"), source, length)
         pfet(self, "tail", ("tail", "bias", "vdd", "vdd"), source, length, 2)
-        place_wide(pfet, self, "pair_minus", ("mirror", "inverting", "tail", "vdd"), pair)
-        place_wide(pfet, self, "pair_plus", ("first", "non_inverting", "tail", "vdd"), pair)
+        pfet(self, "pair_minus", ("mirror", "inverting", "tail", "vdd"), pair, length)
+        pfet(self, "pair_plus", ("first", "non_inverting", "tail", "vdd"), pair, length)
         nfet(self, "mirror", ("mirror", "mirror", "vss", "vss"), mirror, length)
         nfet(self, "load", ("first", "mirror", "vss", "vss"), mirror, length)
         nfet(self, "output", ("out", "first", "vss", "vss"), mirror, length, units)
@@ -201,7 +170,7 @@ class IdealOpAmp(SubCircuit):
 
 
 def op_amp(
-    fidelity: Fidelity, spec: OpAmpSpec, process: GF180MCU | None, role: str = "op_amp"
+    fidelity: Fidelity, spec: OpAmpSpec, process: Process | None, role: str = "op_amp"
 ) -> SubCircuit:
     """The op-amp at a fidelity; all have the same nodes.
 

@@ -13,7 +13,7 @@ from PySpice.Spice.Netlist import Circuit, SubCircuit
 
 from cosim.circuits.bench import Analyse, Measured
 from cosim.circuits.opamp import OpAmpSpec, slew_rate
-from cosim.circuits.process import GF180MCU
+from cosim.circuits.process import Process
 
 LOAD_OHM = 50e3
 STEP_VOLT, SMALL_STEP_VOLT = 0.8, 0.05
@@ -38,7 +38,7 @@ class OpAmpBench:
     """Measures an op-amp of any fidelity."""
 
     op_amp: SubCircuit
-    process: GF180MCU
+    process: Process
     spec: OpAmpSpec
     analyse: Analyse
     load_ohm: float = LOAD_OHM

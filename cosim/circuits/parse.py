@@ -13,7 +13,7 @@ from pathlib import Path
 
 import networkx as nx
 
-from cosim.circuits.process import installed_model_folder
+from cosim.circuits.processes.gf180mcu import installed_model_folder
 from cosim.errors import ConfigurationError
 
 GROUND = "0"

@@ -23,8 +23,8 @@ from PySpice.Spice.Netlist import SubCircuit
 from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.folded_cascode import FoldedCascodeOpAmp
 from cosim.circuits.netlist import comment
-from cosim.circuits.opamp import OpAmpSpec, TransistorOpAmp, place_wide
-from cosim.circuits.process import GF180MCU
+from cosim.circuits.opamp import OpAmpSpec, TransistorOpAmp
+from cosim.circuits.process import Process
 
 NODES = ("input", "out", "analog_ground", "vdd", "vss")
 
@@ -94,15 +94,14 @@ class MacroRelu(SubCircuit):
 class ClampedRelu(SubCircuit):
     """Follower with a p-channel output transistor."""
 
-    def __init__(self, name: str, spec: ReluSpec, process: GF180MCU) -> None:
+    def __init__(self, name: str, spec: ReluSpec, process: Process) -> None:
         super().__init__(name, *NODES)
         comment(self, "class-B follower: sources current only, so it rectifies")
         op_amp = FoldedCascodeOpAmp("op_amp_relu", spec.op_amp, process)
         self.subcircuit(op_amp)
         # The output transistor inverts, so feedback goes to the other input.
         self.X("op_amp", op_amp.name, "out", "input", "gate", "vdd", "vss")
-        place_wide(
-            process.pfet,
+        process.pfet(
             self,
             "pass",
             ("out", "gate", "vdd", "vdd"),
@@ -117,7 +116,7 @@ class ClampedRelu(SubCircuit):
 class DiodeRelu(SubCircuit):
     """Inverter and inverting precision rectifier."""
 
-    def __init__(self, name: str, spec: ReluSpec, process: GF180MCU) -> None:
+    def __init__(self, name: str, spec: ReluSpec, process: Process) -> None:
         super().__init__(name, *NODES)
         comment(self, "precision rectifier with diode-connected transistors, after an inverter")
         op_amp = TransistorOpAmp("op_amp_rectifier", spec.rectifier_op_amp, process)
@@ -132,16 +131,16 @@ class DiodeRelu(SubCircuit):
                 f"op_amp_{stage}", op_amp.name, "analog_ground", f"{stage}_ground", end,
                 "vdd", "vss",
             )  # fmt: skip
-        length = GF180MCU.LENGTH_METRE[0]
+        length = process.LENGTH_METRE[0]
         for diode, anode, cathode in (
             ("forward", "driver", "out"), ("clamp", "rectifier_ground", "driver"),
         ):  # fmt: skip
             nodes = (anode, anode, cathode, "vss")
-            place_wide(process.nfet, self, diode, nodes, spec.diode_width_metre, length)
+            process.nfet(self, diode, nodes, spec.diode_width_metre, length)
         self.C("row", "out", "analog_ground", spec.row_farad)
 
 
-def relu(fidelity: Fidelity, spec: ReluSpec, process: GF180MCU | None) -> SubCircuit:
+def relu(fidelity: Fidelity, spec: ReluSpec, process: Process | None) -> SubCircuit:
     """The unit at a fidelity; all have the same nodes."""
     match fidelity:
         case Fidelity.IDEAL:

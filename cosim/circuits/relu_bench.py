@@ -13,7 +13,7 @@ from cosim.circuits.bench import (
     corner_hertz,
     settling_second,
 )
-from cosim.circuits.process import GF180MCU
+from cosim.circuits.process import Process
 
 ROW_OHM = 1.2e3
 """An array row: 28 cells of 0.03 mS to virtual grounds."""
@@ -27,7 +27,7 @@ class ReluBench:
     """Measures a ReLU of any fidelity, driving an array row."""
 
     relu: SubCircuit
-    process: GF180MCU | None
+    process: Process | None
     supply_volt: float
     analyse: Analyse
 

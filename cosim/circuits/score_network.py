@@ -17,7 +17,7 @@ from cosim.circuits.dac import IdealTimeEmbedding
 from cosim.circuits.fidelity import BlockFidelities, Fidelity
 from cosim.circuits.netlist import comment, quantity
 from cosim.circuits.opamp import OpAmpSpec, op_amp
-from cosim.circuits.process import GF180MCU
+from cosim.circuits.process import Process
 from cosim.circuits.relu import ReluSpec, relu
 from cosim.circuits.row_driver import IdealRowDriver, OpAmpRowDriver
 from cosim.circuits.rram import ReadOnlyCell
@@ -64,7 +64,7 @@ class ScoreBlocks:
 
 
 def score_blocks(
-    fidelity: BlockFidelities, supply_volt: float, process: GF180MCU | None
+    fidelity: BlockFidelities, supply_volt: float, process: Process | None
 ) -> ScoreBlocks:
     """The blocks at their fidelities."""
     column = None
@@ -74,8 +74,8 @@ def score_blocks(
     return ScoreBlocks(
         driver=IdealRowDriver() if column is None else OpAmpRowDriver(column),
         relu=relu(fidelity.relu, ReluSpec.of_supply(supply_volt), process),
-        cell=Cell1T1R(ReadOnlyCell("programmed"))
-        if fidelity.cell.needs_process
+        cell=Cell1T1R(ReadOnlyCell("programmed"), process.ACCESS)
+        if process is not None and fidelity.cell.needs_process
         else ProgrammedConductance(),
         column_op_amp=column,
     )

@@ -23,7 +23,7 @@ from PySpice.Spice.Netlist import Circuit, SubCircuit
 from cosim.circuits.cell_1t1r import WORD_SUPPLY_VOLT
 from cosim.circuits.integrator import Integrator, IntegratorSpec
 from cosim.circuits.netlist import Netlist, Signal, Tolerances, Transient
-from cosim.circuits.process import GF180MCU
+from cosim.circuits.process import Process
 from cosim.circuits.score_network import ScoreBlocks, ScoreNetworkCircuit
 from cosim.circuits.summing import SummingInput, input_resistance
 from cosim.circuits.waveform import piecewise_linear
@@ -137,7 +137,7 @@ class Solver:
     switch: SubCircuit
     switch_on_ohm: float
     multiplier: SubCircuit
-    process: GF180MCU | None
+    process: Process | None
     integrator: IntegratorSpec = IntegratorSpec()
     tolerances: Tolerances = Tolerances()
 

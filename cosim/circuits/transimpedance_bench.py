@@ -6,7 +6,7 @@ import numpy as np
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
 from cosim.circuits.bench import RESPONSE, Analyse, Measured, bench_circuit, corner_hertz
-from cosim.circuits.process import GF180MCU
+from cosim.circuits.process import Process
 
 LINE_SIEMENS, LINE_FARAD = 0.4e-3, 0.5e-12
 """A line of 15 cells, and its wire."""
@@ -18,7 +18,7 @@ class TransimpedanceBench:
     """Measures a stage of any fidelity; both lines are driven through the cells of a column."""
 
     stage: SubCircuit
-    process: GF180MCU | None
+    process: Process | None
     supply_volt: float
     analyse: Analyse
 

@@ -23,7 +23,7 @@ from cosim.circuits.multiplier import MultiplierSpec, multiplier
 from cosim.circuits.multiplier_bench import MultiplierBench
 from cosim.circuits.opamp import OpAmpSpec, op_amp
 from cosim.circuits.opamp_bench import OpAmpBench, design_values
-from cosim.circuits.process import GF180MCU
+from cosim.circuits.process import Process, find_process
 from cosim.circuits.relu import DiodeRelu, ReluSpec, relu
 from cosim.circuits.relu_bench import ReluBench
 from cosim.circuits.rram import ReadOnlyCell, load_card
@@ -85,41 +85,41 @@ class BlockBench:
         fidelities: at which the bench makes sense.
     """
 
-    build: Callable[[Condition, GF180MCU, Simulator], TestBench]
+    build: Callable[[Condition, Process, Simulator], TestBench]
     columns: Sequence[Column]
     design: Callable[[float], dict[str, float]]
     figures: Mapping[str, Callable[[Sequence[Sheet], Path], None]]
     fidelities: tuple[Fidelity, ...] = tuple(Fidelity)
 
 
-def _op_amp(condition: Condition, process: GF180MCU, simulator: Simulator) -> TestBench:
+def _op_amp(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
     spec = OpAmpSpec(supply_volt=condition.supply_volt)
     return OpAmpBench(op_amp(condition.fidelity, spec, process), process, spec, simulator.analyse)
 
 
-def _folded_cascode(condition: Condition, process: GF180MCU, simulator: Simulator) -> TestBench:
+def _folded_cascode(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
     spec = replace(FOLDED_CASCODE, supply_volt=condition.supply_volt)
     device = FoldedCascodeOpAmp("op_amp_folded_cascode", spec, process)
     return OpAmpBench(device, process, spec, simulator.analyse, FOLDED_CASCODE_LOAD_OHM)
 
 
-def _relu_diode(condition: Condition, process: GF180MCU, simulator: Simulator) -> TestBench:
+def _relu_diode(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
     block = DiodeRelu("relu_diode", ReluSpec.of_supply(condition.supply_volt), process)
     return ReluBench(block, process, condition.supply_volt, simulator.analyse)
 
 
-def _relu(condition: Condition, process: GF180MCU, simulator: Simulator) -> TestBench:
+def _relu(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
     block = relu(condition.fidelity, ReluSpec.of_supply(condition.supply_volt), process)
     return ReluBench(block, process, condition.supply_volt, simulator.analyse)
 
 
-def _multiplier(condition: Condition, process: GF180MCU, simulator: Simulator) -> TestBench:
+def _multiplier(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
     spec = MultiplierSpec.of_supply(condition.supply_volt)
     block = multiplier(condition.fidelity, -1.0, spec, process)
     return MultiplierBench(block, process, condition.supply_volt, simulator.analyse)
 
 
-def _transimpedance(condition: Condition, process: GF180MCU, simulator: Simulator) -> TestBench:
+def _transimpedance(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
     supply = condition.supply_volt
     if condition.fidelity is Fidelity.IDEAL:
         stage = IdealTransimpedance("transimpedance", TRANSIMPEDANCE_OHM)
@@ -132,7 +132,7 @@ def _transimpedance(condition: Condition, process: GF180MCU, simulator: Simulato
     return TransimpedanceBench(stage, process, supply, simulator.analyse)
 
 
-def _integrator(condition: Condition, process: GF180MCU, simulator: Simulator) -> TestBench:
+def _integrator(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
     supply, spec = condition.supply_volt, IntegratorSpec()
     block = Integrator(
         "integrator",
@@ -143,14 +143,16 @@ def _integrator(condition: Condition, process: GF180MCU, simulator: Simulator) -
     return IntegratorBench(block, spec.c_int_farad, process, supply, simulator.analyse)
 
 
-def _cell(condition: Condition, process: GF180MCU, simulator: Simulator) -> TestBench:
+def _cell(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
     return CellSpecBench(load_card(), process, simulator)
 
 
-def _crossbar(condition: Condition, process: GF180MCU, simulator: Simulator) -> TestBench:
+def _crossbar(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
     klu = not isinstance(simulator, _NotRun) and probe(find_library()).klu
     if condition.fidelity.needs_process:
-        return CrossbarSheet(Cell1T1R(ReadOnlyCell("programmed")), process, simulator, klu)
+        return CrossbarSheet(
+            Cell1T1R(ReadOnlyCell("programmed"), process.ACCESS), process, simulator, klu
+        )
     return CrossbarSheet(ProgrammedConductance(), None, simulator, klu)
 
 
@@ -305,24 +307,38 @@ def find_bench(block: str, fidelity: str) -> BlockBench:
 
 
 def conditions(
+    process: str,
     corners: Sequence[str],
     temperatures_celsius: Sequence[float],
     supply_volt: float,
     fidelity: Fidelity,
 ) -> list[Condition]:
-    """Every corner at every temperature; refuses an unknown corner before anything is run."""
+    """Every corner at every temperature, of no corner named: all of the process's.
+
+    Raises:
+        ConfigurationError: an unknown process or corner, before anything is run.
+    """
+    known = find_process(process)
     return [
-        Condition(GF180MCU(corner, temperature).corner, temperature, supply_volt, fidelity)
-        for corner, temperature in itertools.product(corners, temperatures_celsius)
+        Condition(known(corner).corner, temperature, supply_volt, fidelity, process=process)
+        for corner, temperature in itertools.product(corners or known.CORNERS, temperatures_celsius)
     ]
 
 
 def monte_carlo_conditions(
-    draws: int, temperatures_celsius: Sequence[float], supply_volt: float, fidelity: Fidelity
+    process: str,
+    draws: int,
+    temperatures_celsius: Sequence[float],
+    supply_volt: float,
+    fidelity: Fidelity,
 ) -> list[Condition]:
-    """Draws of global variation and mismatch around the typical corner, seeds 1, 2, ..."""
+    """Draws of global variation and mismatch around the typical corner, seeds 1, 2, ...
+
+    Raises:
+        ConfigurationError: an unknown process.
+    """
     return [
-        Condition("typical", temperature, supply_volt, fidelity, seed)
+        Condition("typical", temperature, supply_volt, fidelity, seed, find_process(process).NAME)
         for temperature, seed in itertools.product(temperatures_celsius, range(1, draws + 1))
     ]
 
@@ -331,8 +347,7 @@ def measure(block: str, condition: Condition) -> Sheet:
     """A block's sheet at one condition; uses this process's ngspice."""
     from cosim.engine.session import NgspiceSession
 
-    process = GF180MCU(condition.corner, condition.temperature_celsius, condition.seed)
-    bench = BENCHES[block].build(condition, process, NgspiceSession.start())
+    bench = BENCHES[block].build(condition, _process(condition), NgspiceSession.start())
     return Sheet(condition, bench.measure())
 
 
@@ -342,10 +357,14 @@ def bench_netlist(block: str, condition: Condition, model_folder: Path | None = 
     Args:
         model_folder: of the transistor models, as the netlist names it.
     """
-    process = GF180MCU(
+    process = _process(condition, model_folder)
+    return BENCHES[block].build(condition, process, _NotRun()).netlist
+
+
+def _process(condition: Condition, model_folder: Path | None = None) -> Process:
+    return find_process(condition.process)(
         condition.corner, condition.temperature_celsius, condition.seed, model_folder
     )
-    return BENCHES[block].build(condition, process, _NotRun()).netlist
 
 
 class _NotRun:

@@ -20,6 +20,7 @@ class Condition:
     supply_volt: float
     fidelity: Fidelity
     seed: int | None = None
+    process: str = "gf180mcu"
 
     @property
     def label(self) -> str:

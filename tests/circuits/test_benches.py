@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 from PySpice.Spice.Netlist import Circuit
 
-from cosim.circuits.analog_switch import AnalogSwitchSpec, analog_switch
-from cosim.circuits.bench import Measured, bench_circuit
+from cosim.circuits.bench import Measured
 from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.folded_cascode import folded_cascode_values
 from cosim.circuits.integrator import IntegratorSpec
 from cosim.circuits.integrator_bench import INPUT_OHM, RAMP_VOLT
-from cosim.circuits.process import GF180MCU
+from cosim.circuits.processes.gf180mcu import GF180MCU
 from cosim.circuits.relu_bench import ROW_OHM
 from cosim.circuits.score_network import COLUMN_OP_AMP, FIRST_SWING_VOLT
 from cosim.circuits.transimpedance_bench import COMMON_VOLT, LINE_SIEMENS
@@ -44,18 +43,6 @@ def test_ideal_integrator_integrates() -> None:
     inside = (time > 1e-6) & (time < 8e-6)
     slope = np.polyfit(time[inside], out[inside], 1)[0]
     assert slope == pytest.approx(-RAMP_VOLT / expected, rel=1e-4)
-
-
-def test_gate_on_resistance_is_what_the_solver_takes_off() -> None:
-    """Between nodes at mid-rail, with 1 mV across it."""
-    process, spec = GF180MCU(), AnalogSwitchSpec()
-    gate = analog_switch(Fidelity.TRANSISTOR, spec, process)
-    circuit = bench_circuit("gate", gate, process, 3.3)
-    circuit.V("across", "first", "analog_ground", 1e-3)
-    circuit.X("gate", gate.name, "first", "analog_ground", "vdd", "vdd", circuit.gnd)
-    vectors = NgspiceSession.start().analyse(f"{circuit}.op\n.end\n")
-    on_ohm = 1e-3 / -vectors["vacross#branch"][0]
-    assert on_ohm == pytest.approx(spec.gate_on_ohm, rel=0.1)
 
 
 @pytest.mark.parametrize("fidelity", list(Fidelity))

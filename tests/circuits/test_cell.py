@@ -14,7 +14,6 @@ from cosim.circuits.cell_1t1r import (
     RESET,
     SET,
     WORD_SUPPLY_VOLT,
-    AccessTransistor,
     Cell1T1R,
     CellBench,
     WordLineDriver,
@@ -22,7 +21,7 @@ from cosim.circuits.cell_1t1r import (
     program,
     quasi_static_loop,
 )
-from cosim.circuits.process import GF180MCU
+from cosim.circuits.processes.gf180mcu import GF180MCU
 from cosim.circuits.rram import ReadOnlyCell, Rram, load_card
 from cosim.engine.session import NgspiceSession
 from cosim.errors import NetlistError
@@ -46,45 +45,31 @@ def read(cell: Cell1T1R, siemens: float, analysis: str) -> np.ndarray:
     return -NgspiceSession.start().analyse(text)["vbit#branch"]
 
 
-def test_access_transistor_on_resistance() -> None:
-    """The constant that the cell's conductance is corrected with."""
-    circuit = Circuit("on")
-    PROCESS.apply(circuit)
-    access = AccessTransistor()
-    circuit.V("word", "word", circuit.gnd, READ.word_volt)
-    circuit.V("source", "source", circuit.gnd, READ.source_volt)
-    circuit.V("drop", "drain", "source", 1e-3)
-    circuit.X(
-        "access", access.model, "drain", "word", "source", circuit.gnd,
-        w=f"{access.width_metre * 1e6}u", l=f"{access.length_metre * 1e6}u",
-    )  # fmt: skip
-    current = -NgspiceSession.start().analyse(f"{circuit}.op\n.end\n")["vdrop#branch"][0]
-    assert 1e-3 / current == pytest.approx(access.on_ohm, rel=0.02)
-
-
 @pytest.mark.parametrize("siemens", [0.02e-3, 0.05e-3, 0.10e-3])
 def test_cell_has_the_conductance_asked_for(siemens: float) -> None:
     for device in (Rram(CARD), ReadOnlyCell("read_only")):
-        current = read(Cell1T1R(device), siemens, ".op")[0]
+        current = read(Cell1T1R(device, PROCESS.ACCESS), siemens, ".op")[0]
         assert current / READ_VOLT == pytest.approx(siemens, rel=2e-3)
 
 
 def test_cell_of_inference_is_linear_over_the_rows_range() -> None:
     """Rows swing 0.7 V around the analog ground; asked of a cell: 0.3 % there."""
     sweep = np.arange(-0.7, 0.71, 0.1)
-    current = read(Cell1T1R(ReadOnlyCell("read_only")), 0.1e-3, ".dc Vbit -0.7 0.701 0.1")
+    current = read(
+        Cell1T1R(ReadOnlyCell("read_only"), PROCESS.ACCESS), 0.1e-3, ".dc Vbit -0.7 0.701 0.1"
+    )
     at = np.abs(sweep) > 0.05
     assert np.abs(current[at] / (0.1e-3 * sweep[at]) - 1).max() < 3e-3
 
 
 def test_cell_that_no_device_can_have_is_refused() -> None:
     with pytest.raises(NetlistError, match="access transistor alone"):
-        biased(Cell1T1R(ReadOnlyCell("read_only")), 1 / AccessTransistor().on_ohm)
+        biased(Cell1T1R(ReadOnlyCell("read_only"), PROCESS.ACCESS), 1 / PROCESS.ACCESS.on_ohm)
 
 
 def test_loop_switches_and_the_gate_limits_the_current() -> None:
     session = NgspiceSession.start()
-    cell = Cell1T1R(Rram(CARD))
+    cell = Cell1T1R(Rram(CARD), PROCESS.ACCESS)
     low, high = (
         quasi_static_loop(session, PROCESS, cell, gate, CARD.maximum_gap_metre)
         for gate in (1.1, 1.5)
@@ -126,7 +111,7 @@ def test_write_verify_reaches_its_target(target_micro: int) -> None:
     assert done.succeeded
     assert abs(done.error_siemens) <= recipe.tolerance_siemens
     # What the last pulse left is in the gap: read again by the model's own equation.
-    access = AccessTransistor().on_ohm
+    access = PROCESS.ACCESS.on_ohm
     device = CARD.conductance(bench.gap_metre, READ_VOLT)
     assert 1 / (1 / device + access) == pytest.approx(done.siemens, rel=0.01)
 
@@ -141,7 +126,7 @@ def test_programming_that_fails_says_so() -> None:
 def test_word_line_driver_selects_one_of_two_rows() -> None:
     circuit = Circuit("decoder")
     PROCESS.apply(circuit)
-    driver, cell = WordLineDriver(), Cell1T1R(ReadOnlyCell("read_only"))
+    driver, cell = WordLineDriver(PROCESS), Cell1T1R(ReadOnlyCell("read_only"), PROCESS.ACCESS)
     circuit.subcircuit(driver)
     circuit.subcircuit(cell)
     circuit.V("supply", "supply", circuit.gnd, WORD_SUPPLY_VOLT)

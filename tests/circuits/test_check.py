@@ -116,7 +116,7 @@ BROKEN = {
 
 
 def models() -> str:
-    from cosim.circuits.process import installed_model_folder
+    from cosim.circuits.processes.gf180mcu import installed_model_folder
 
     return str(installed_model_folder())
 

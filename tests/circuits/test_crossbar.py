@@ -14,7 +14,7 @@ from cosim.circuits.crossbar import (
     WireSegment,
     column_nodes,
 )
-from cosim.circuits.process import GF180MCU
+from cosim.circuits.processes.gf180mcu import GF180MCU
 from cosim.circuits.rram import ReadOnlyCell
 from cosim.engine.session import NgspiceSession
 from cosim.errors import NetlistError
@@ -56,7 +56,7 @@ def test_array_with_ideal_lines_is_the_matrix_product(rows: int, columns: int, s
 
 def test_1t1r_array_is_the_product_within_its_access_transistors() -> None:
     plus, minus, volts = random_pairs(6, 4, seed=3)
-    crossbar = Crossbar("array", plus, minus, Cell1T1R(ReadOnlyCell("read_only")))
+    crossbar = Crossbar("array", plus, minus, Cell1T1R(ReadOnlyCell("read_only"), GF180MCU.ACCESS))
     found = CrossbarBench(crossbar, GF180MCU()).multiply(NgspiceSession.start(), volts)
     exact = np.stack([volts @ plus, volts @ minus], axis=1)
     assert np.abs(found - exact).max() < 2e-3 * np.abs(exact).max()
@@ -120,4 +120,6 @@ def test_impossible_wire_is_refused(ohm: float, farad: float) -> None:
 def test_1t1r_bench_needs_a_process() -> None:
     one = np.full((1, 1), READ.bit_volt * 1e-5)
     with pytest.raises(NetlistError, match="needs a process"):
-        CrossbarBench(Crossbar("array", one, one, Cell1T1R(ReadOnlyCell("read_only"))))
+        CrossbarBench(
+            Crossbar("array", one, one, Cell1T1R(ReadOnlyCell("read_only"), GF180MCU.ACCESS))
+        )

@@ -9,17 +9,12 @@ from PySpice.Spice.Netlist import Circuit
 from cosim.circuits.bench import Measured
 from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.opamp import (
-    LENGTH_METRE,
-    MIRROR,
-    PAIR,
-    SOURCE,
-    DesignPoint,
     OpAmpSpec,
     op_amp,
     slew_rate,
 )
 from cosim.circuits.opamp_bench import LOAD_OHM, OpAmpBench
-from cosim.circuits.process import GF180MCU
+from cosim.circuits.processes.gf180mcu import GF180MCU
 from cosim.engine.session import NgspiceSession
 
 SPEC = OpAmpSpec()
@@ -64,31 +59,6 @@ def test_typical_follows_the_design_equations(
     assert measured["gbw_hertz"] == pytest.approx(SPEC.gbw_hertz, rel=0.2)
     assert measured["slew_rise_volt_per_second"] == pytest.approx(slew_rate(SPEC), rel=0.2)
     assert measured["slew_fall_volt_per_second"] == pytest.approx(slew_rate(SPEC), rel=0.2)
-
-
-@pytest.mark.parametrize(
-    ("point", "kind", "sign"),
-    [(PAIR, "pfet", -1), (MIRROR, "nfet", 1), (SOURCE, "pfet", -1)],
-    ids=["pair", "mirror", "source"],
-)
-def test_design_points_are_the_models(point: DesignPoint, kind: str, sign: int) -> None:
-    """The numbers that the sizing starts from, extracted again."""
-    process = GF180MCU()
-    circuit = Circuit("point")
-    process.apply(circuit)
-    circuit.V("drain", "drain", circuit.gnd, sign)
-    circuit.V("gate", "gate", circuit.gnd, 0)
-    add = getattr(process, kind)
-    add(circuit, "device", ("drain", "gate", "0", "0"), 10e-6, LENGTH_METRE)
-    at = point.gate_source_volt
-    vectors = NgspiceSession.start().analyse(
-        f"{circuit}.save i(vdrain)\n.dc Vgate {sign * (at - 0.01)!r} {sign * (at + 0.0101)!r} "
-        f"{sign * 0.005!r}\n.end\n"
-    )
-    current = np.abs(vectors["vdrain#branch"])
-    slope = np.gradient(current, 0.005)[2] / current[2]
-    assert slope == pytest.approx(point.gm_over_id_per_volt, rel=0.05)
-    assert current[2] / 10 == pytest.approx(point.current_per_square_ampere, rel=0.08)
 
 
 def test_macro_follows_the_transistor_step() -> None:
