@@ -37,8 +37,8 @@ WIDE = 200
 Fidelities = Annotated[
     list[str] | None,
     typer.Option(
-        help="block=level, may be repeated: opamp, switch, multiplier, transimpedance, relu, cell "
-        "or all; ideal, macro or transistor."
+        help="block=level, may be repeated: opamp, switch, multiplier, transimpedance, relu, cell, "
+        "reference, dac or all (but dac); ideal, macro or transistor."
     ),
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
@@ -221,7 +221,13 @@ def netlist(
     debug: Debug = False,
 ) -> None:
     """Write a netlist that holds everything, ready for plain `ngspice -b`."""
-    from cosim.netlists import PROJECT_NETLISTS, block_netlist, generated, solver_netlist
+    from cosim.netlists import (
+        PROJECT_NETLISTS,
+        block_netlist,
+        finest,
+        generated,
+        solver_netlist,
+    )
     from cosim.run import write_text
 
     if everything:
@@ -237,7 +243,7 @@ def netlist(
             "Name a block, such as `cosim netlist solver` or `cosim netlist opamp`, or give --all."
         )
     else:
-        text = block_netlist(block, levels.get(block, levels.get("all", "transistor")))
+        text = block_netlist(block, levels.get(block) or levels.get("all") or finest(block))
     if graph is not None:
         from cosim.circuits.parse import parse
         from cosim.report.graph import draw_graph
@@ -278,7 +284,8 @@ def bench(
     block: Annotated[
         str,
         typer.Argument(
-            help="opamp, integrator, relu, multiplier, transimpedance, cell or crossbar."
+            help="opamp, folded_cascode, integrator, relu, relu_diode, multiplier, "
+            "transimpedance, dac, voltage_reference, noise, cell or crossbar."
         ),
     ],
     process: Annotated[str, typer.Option(help="gf180mcu or generic180.")] = "gf180mcu",
@@ -289,7 +296,9 @@ def bench(
         list[float] | None, typer.Option(help="Celsius (default: -40, 27 and 125).")
     ] = None,
     supply: Annotated[float, typer.Option(help="Volt.", min=1.0, max=6.0)] = 3.3,
-    fidelity: Annotated[str, typer.Option(help="ideal, macro or transistor.")] = "transistor",
+    fidelity: Annotated[
+        str | None, typer.Option(help="ideal, macro or transistor (default: the finest).")
+    ] = None,
     monte_carlo: Annotated[
         int | None,
         typer.Option(min=1, help="Draws of variation and mismatch, instead of corners."),
@@ -313,7 +322,8 @@ def bench(
     from cosim.report.sheet import spec_table
     from cosim.run import make_folder, write_text
 
-    chosen, level = find_bench(block, fidelity), Fidelity(fidelity)
+    chosen = find_bench(block, fidelity)
+    level = Fidelity(fidelity) if fidelity else chosen.fidelities[-1]
     if monte_carlo is None:
         where = conditions(process, corner or [], temp or TEMPERATURES_CELSIUS, supply, level)
     elif corner:

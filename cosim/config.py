@@ -5,10 +5,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
-from cosim.circuits.fidelity import BlockFidelities
+from cosim.circuits.fidelity import BlockFidelities, Fidelity
 from cosim.circuits.lockstep_port import Scheme
+from cosim.circuits.opamp import Topology
 from cosim.errors import ConfigurationError
 from cosim.scaling import Scaling
 from cosim.score.mapping import ConductanceWindow
@@ -36,9 +44,31 @@ class ProcessConfig(Section):
 
 
 class NoiseConfig(Section):
-    """The reverse SDE's noise: draws of N(0, 1), each held for a part of the solve."""
+    """The reverse SDE's noise: draws of N(0, 1), each held for a part of the solve, or ngspice's
+    own (`transient`), which no seed makes repeat. Converters renew their waveforms as often.
+    """
 
     updates: int = Field(200, ge=2, le=100_000, description="draws in a solve, as on the bench")
+    source: Literal["held", "transient"] = "held"
+
+
+class OpAmpConfig(Section):
+    """Op-amps of the integrators."""
+
+    topology: Topology = "miller"
+
+
+class ConditionConfig(Section):
+    """Class to generate, by its name in the task, and weight of classifier-free guidance."""
+
+    label: str | None = None
+    guidance: float = Field(0.0, ge=0, le=20)
+
+    @model_validator(mode="after")
+    def _guided_somewhere(self) -> "ConditionConfig":
+        if self.guidance and self.label is None:
+            raise ValueError("guidance needs a label to guide to")
+        return self
 
 
 class EnsembleConfig(Section):
@@ -66,10 +96,23 @@ class RunConfig(Section):
     fidelity: BlockFidelities = BlockFidelities()
     scaling: Scaling = Scaling()
     process: ProcessConfig = ProcessConfig()
+    op_amp: OpAmpConfig = OpAmpConfig()
     window: ConductanceWindow = ConductanceWindow()
     noise: NoiseConfig = NoiseConfig()
+    condition: ConditionConfig = ConditionConfig()
     ensemble: EnsembleConfig = EnsembleConfig()
     engine: EngineConfig = EngineConfig()
+
+    @model_validator(mode="after")
+    def _what_goes_together(self) -> "RunConfig":
+        if self.noise.source == "transient" and self.fidelity.dac is not Fidelity.IDEAL:
+            raise ValueError("converters hold known draws: noise.source must be 'held'")
+        if self.score == "torch" and self.fidelity.reference is not Fidelity.IDEAL:
+            raise ValueError(
+                "a score in torch is against the ideal analog ground: fidelity.reference must be "
+                "'ideal', or score 'analog'"
+            )
+        return self
 
     def to_toml(self) -> str:
         """The whole configuration, defaults included."""
@@ -90,15 +133,22 @@ def parse(values: dict[str, Any], where: str) -> RunConfig:
         return RunConfig.model_validate(values)
     except ValidationError as error:
         faults = "; ".join(
-            f"key '{'.'.join(map(str, fault['loc']))}' is {fault['input']!r}: {fault['msg']}"
-            if fault["type"] != "missing"
-            else f"key '{'.'.join(map(str, fault['loc']))}' is missing"
+            _fault(".".join(map(str, fault["loc"])), fault["type"], fault["input"], fault["msg"])
             for fault in error.errors()
         )
         raise ConfigurationError(
             f"{where} does not describe a run: {faults}. Correct these keys; "
             "`cosim run --help` and the README list them."
         ) from None
+
+
+def _fault(key: str, kind: str, found: Any, message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    if not key:  # what does not go together
+        return message
+    return (
+        f"key '{key}' is missing" if kind == "missing" else f"key '{key}' is {found!r}: {message}"
+    )
 
 
 def read_toml(path: Path) -> dict[str, Any]:

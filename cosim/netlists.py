@@ -40,12 +40,18 @@ def block_netlist(block: str, fidelity: str, model_folder: Path | None = None) -
     return bench_netlist(block, Condition("typical", 27.0, 3.3, Fidelity(fidelity)), model_folder)
 
 
+def finest(block: str) -> str:
+    """The finest fidelity at which there is a bench of a block."""
+    return find_bench(block).fidelities[-1]
+
+
 def generated() -> dict[str, str]:
     """Every file of `netlists/` and its text."""
-    blocks = {f"{name}.cir": block_netlist(name, "transistor", MODEL_FOLDER) for name in BENCHES}
+    blocks = {f"{name}.cir": block_netlist(name, finest(name), MODEL_FOLDER) for name in BENCHES}
     return blocks | {
         "solver_circle.cir": solver_netlist("circle", model_folder=MODEL_FOLDER),
         "solver_circle_transistor.cir": solver_netlist(
             "circle", {"all": "transistor"}, MODEL_FOLDER
         ),
+        "solver_circle_converters.cir": solver_netlist("circle", {"dac": "macro"}, MODEL_FOLDER),
     }

@@ -11,8 +11,10 @@ import numpy as np
 import torch
 
 from cosim.circuits.analog_switch import AnalogSwitchSpec, analog_switch, on_resistance
+from cosim.circuits.dac import Converters, converters
 from cosim.circuits.multiplier import MultiplierSpec, multiplier
 from cosim.circuits.netlist import Netlist
+from cosim.circuits.noise import WienerNoise
 from cosim.circuits.opamp import OpAmpSpec, op_amp
 from cosim.circuits.process import Process, find_process
 from cosim.circuits.score_network import score_blocks
@@ -32,11 +34,12 @@ from cosim.engine.worker import (
 from cosim.errors import ConfigurationError, CosimError, EngineError
 from cosim.report.figures import Solve, draw_cloud, draw_solve
 from cosim.score.block import score_block
-from cosim.score.mapping import map_network
+from cosim.score.mapping import MappedNetwork, map_score
 from cosim.score.metrics import kl_histogram, kl_pooled_histogram
-from cosim.score.network import ScoreNetwork
+from cosim.score.network import ConditionalScoreNetwork, GuidedScore, Score, ScoreNetwork
 from cosim.score.sampling import (
     driven_euler,
+    driven_solution,
     held_noise_solution,
     heun,
     initial_states,
@@ -193,10 +196,21 @@ class Run:
     def _model(self) -> tuple[ScoreNetwork, ModelCard]:
         return load_model(self.task)
 
-    @property
-    def network(self) -> ScoreNetwork:
-        """The trained score network, in float64."""
-        return self._model[0]
+    @cached_property
+    def network(self) -> Score:
+        """The trained score in float64, with the run's condition and guidance.
+
+        Raises:
+            ConfigurationError: a condition that the task does not have.
+        """
+        network, condition = self._model[0], self.config.condition
+        if condition.label is None:
+            return network
+        label = self.task.label(condition.label)
+        assert isinstance(network, ConditionalScoreNetwork)  # as the task has classes
+        if condition.guidance:
+            return GuidedScore(network, label, condition.guidance)
+        return network.given(label)
 
     @cached_property
     def process(self) -> Process:
@@ -218,13 +232,34 @@ class Run:
             beta_start=sde.beta_max,
             beta_end=sde.beta_min,
             output_gain=self.network.output_gain,
-            op_amp=op_amp(fidelity.opamp, OpAmpSpec(supply_volt=supply), self.process),
+            op_amp=op_amp(
+                fidelity.opamp,
+                OpAmpSpec(supply_volt=supply, topology=config.op_amp.topology),
+                self.process,
+            ),
             switch=analog_switch(fidelity.switch, switch, self.process),
             switch_on_ohm=on_resistance(fidelity.switch, switch, self.process),
             multiplier=multiplier(
                 fidelity.multiplier, -1.0, MultiplierSpec.of_supply(supply), self.process
             ),
             process=self.process if fidelity.needs_process else None,
+            score_weights=tuple(network.weight for network in self._mapped) or (1.0,),
+            converters=self._converters,
+            reference=fidelity.reference,
+        )
+
+    @cached_property
+    def _mapped(self) -> tuple[MappedNetwork, ...]:
+        """Networks in the netlist; none where the score is stepped in torch."""
+        if self.config.score == "torch":
+            return ()
+        return map_score(self.network, self.config.window)
+
+    @cached_property
+    def _converters(self) -> Converters | None:
+        config = self.config
+        return converters(
+            config.fidelity, config.scaling.supply_volt, self.process, config.noise.updates
         )
 
     @cached_property
@@ -240,14 +275,30 @@ class Run:
         ensemble = self.config.ensemble
         return initial_states(ensemble.samples, self.network.states, ensemble.seed).numpy()
 
-    def reference(self, member: int, tau: np.ndarray) -> np.ndarray:
+    def reference(
+        self, member: int, tau: np.ndarray, noise_volts: np.ndarray | None = None
+    ) -> np.ndarray:
         """The same equation, from the same state and with the same noise, solved in float64
         [times, states].
+
+        Args:
+            noise_volts: of the noise sources against the analog ground [times, states], where
+                they are ngspice's own.
         """
-        state, draws = self.initial_states[member], self.draws(member)
-        if draws is None:
-            return reference_solution(self.network, self.task.sampling_sde, state, tau)
-        return held_noise_solution(self.network, self.task.sampling_sde, state, tau, draws)
+        state, sde, noise = self.initial_states[member], self.task.sampling_sde, self._noise(member)
+        if noise is None:
+            return reference_solution(self.network, sde, state, tau)
+        if noise.draws is not None:
+            return held_noise_solution(self.network, sde, state, tau, noise.draws)
+        assert noise_volts is not None
+        rates = np.sqrt(noise.updates) * noise_volts / self.config.scaling.volt_per_unit
+        return driven_solution(self.network, sde, state, tau, rates)
+
+    def _noise(self, member: int) -> WienerNoise | None:
+        if self.config.equation == "ode":
+            return None
+        own = self.config.noise.source == "transient"
+        return WienerNoise(self.config.noise.updates, None if own else self.draws(member))
 
     def draws(self, member: int) -> np.ndarray | None:
         """A member's noise [updates, states]; None for the probability-flow equation."""
@@ -266,14 +317,13 @@ class Run:
     def _score_source(self) -> ScoreSource:
         if self.blocks:
             return self.blocks[0].port(self.config.coupling.scheme)
-        mapped = map_network(self.network, self.config.window)
         supply = self.config.scaling.supply_volt
-        blocks = score_blocks(self.config.fidelity, supply, self.process)
-        return AnalogScore(mapped, self.config.scaling, blocks)
+        blocks = score_blocks(self.config.fidelity, supply, self.process, self._converters)
+        return AnalogScore(self._mapped, self.config.scaling, blocks)
 
     def _netlist_with(self, score: ScoreSource, member: int = 0) -> Netlist:
         step, state = self.config.coupling.step_second, self.initial_states[member]
-        return self.solver.netlist(state, score, step, self.draws(member))
+        return self.solver.netlist(state, score, step, self._noise(member))
 
     def simulations(self) -> Iterator[Simulation]:
         """One for each member. Members of the probability-flow equation share the netlist's text
@@ -413,8 +463,8 @@ class Run:
         scaling = self.config.scaling
         solve = Solve(
             time_second,
-            scaling.units(values[:, self._columns("integrator_{}.out")]),
-            self.reference(0, scaling.tau(time_second)),
+            self._units(values, "integrator_{}.out"),
+            self.reference(0, scaling.tau(time_second), self._noise_volts(values)),
             scaling.precharge_second,
         )  # fmt: skip
         cloud = self._cloud(members) if len(members) >= KL_MINIMUM_SAMPLES else None
@@ -429,6 +479,17 @@ class Run:
             if cloud is not None:
                 self._draw_cloud(cloud, folder / "cloud.png")
         return outcome
+
+    def _units(self, values: np.ndarray, pattern: str) -> np.ndarray:
+        """What node voltages against the analog ground stand for."""
+        names = [signal.name for signal in self.netlist.signals]
+        volts = values[:, self._columns(pattern)] - values[:, [names.index("reference.out")]]
+        return volts / self.config.scaling.volt_per_unit
+
+    def _noise_volts(self, values: np.ndarray) -> np.ndarray | None:
+        if self.config.equation == "ode":
+            return None
+        return self._units(values, "noise.{}") * self.config.scaling.volt_per_unit
 
     def _columns(self, pattern: str) -> list[int]:
         names = [signal.name for signal in self.netlist.signals]
@@ -445,12 +506,14 @@ class Run:
 
     def _true_samples(self) -> np.ndarray:
         generator = torch.Generator().manual_seed(self.config.ensemble.seed)
-        return self.task.sample(TRUE_SAMPLES, generator).double().numpy()
+        label, sample_class = self.config.condition.label, self.task.sample_class
+        if label is None or sample_class is None:
+            return self.task.sample(TRUE_SAMPLES, generator).double().numpy()
+        return sample_class(self.task.label(label), TRUE_SAMPLES, generator).double().numpy()
 
     def _cloud(self, members: list[_Member]) -> Cloud:
-        columns = self._columns("integrator_{}.out")
-        final = np.array([member.final_volts for member in members])[:, columns]
-        circuit = self.config.scaling.units(final)
+        final = np.array([member.final_volts for member in members])
+        circuit = self._units(final, "integrator_{}.out")
         start = torch.from_numpy(self.initial_states)
         noise = [draws for draws in map(self.draws, range(len(members))) if draws is not None]
         if noise:

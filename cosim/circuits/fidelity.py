@@ -20,13 +20,17 @@ class Fidelity(StrEnum):
 
 
 class BlockFidelities(BaseModel):
-    """Fidelity of each kind of block; `all` stands for those that are not named.
+    """Fidelity of each kind of block; `all` stands for those that are not named, but for `dac`:
+    converters of transistors take twenty times as long as all the rest.
 
     Attributes:
         opamp: of the integrators.
         switch: of the integrators; has no macro form of its own (the ideal one is taken).
         transimpedance: stages of the array columns, and the drivers of the first array's rows.
         cell: of the arrays; with `transistor` 1T1R, else programmed conductances.
+        reference: of the analog ground.
+        dac: of the waveforms over time (embedding, beta, held noise); with `ideal` these are exact
+            and continuous.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,13 +41,15 @@ class BlockFidelities(BaseModel):
     transimpedance: Fidelity = Fidelity.IDEAL
     relu: Fidelity = Fidelity.IDEAL
     cell: Fidelity = Fidelity.IDEAL
+    reference: Fidelity = Fidelity.IDEAL
+    dac: Fidelity = Fidelity.IDEAL
 
     @model_validator(mode="before")
     @classmethod
     def _all(cls, values: Any) -> Any:
         if isinstance(values, dict) and "all" in values:
             rest = {key: value for key, value in values.items() if key != "all"}
-            return dict.fromkeys(cls.model_fields, values["all"]) | rest
+            return dict.fromkeys(cls.model_fields.keys() - {"dac"}, values["all"]) | rest
         return values
 
     @property

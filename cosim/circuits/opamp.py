@@ -11,6 +11,7 @@ Circuits, 2017, chapter 1 (sizing by gm/I_D).
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from PySpice.Spice.Netlist import SubCircuit
 
@@ -28,6 +29,9 @@ NODES = ("non_inverting", "inverting", "out", "vdd", "vss")
 IDEAL_GAIN = 1e6
 
 
+Topology = Literal["miller", "folded_cascode"]
+
+
 @dataclass(frozen=True)
 class OpAmpSpec:
     """What the op-amp is designed for.
@@ -40,6 +44,7 @@ class OpAmpSpec:
             the phase margin, about 90 deg - atan(load / (miller * ratio)).
         dc_gain: of the macro model.
         swing_margin_volt: distance of the macro model's output limits from the rails.
+        topology: of the transistor level; a folded cascode drives gates and capacitors alone.
     """
 
     gbw_hertz: float = 10e6
@@ -49,6 +54,7 @@ class OpAmpSpec:
     supply_volt: float = 3.3
     dc_gain: float = 1e4
     swing_margin_volt: float = 0.2
+    topology: Topology = "miller"
 
 
 def pair_transconductance(spec: OpAmpSpec) -> float:
@@ -185,4 +191,8 @@ def op_amp(
             return MacroOpAmp(name, spec)
         case Fidelity.TRANSISTOR:
             assert process is not None
-            return TransistorOpAmp(name, spec, process)
+            if spec.topology == "miller":
+                return TransistorOpAmp(name, spec, process)
+            from cosim.circuits.folded_cascode import FoldedCascodeOpAmp  # it builds on this module
+
+            return FoldedCascodeOpAmp(name, spec, process)

@@ -488,7 +488,7 @@ def _is_process_library(file: Path) -> bool:
 
 def _library_subcircuits(library: Path) -> dict[str, tuple[str, ...]]:
     found = {}
-    pattern = re.compile(r"^\s*\.subckt\s+(\S+)((?:\s+[^\s=]+(?!\s*=))*)", re.IGNORECASE)
+    pattern = re.compile(r"^\s*\.subckt\s+(\S+)((?:\s+[^\s=]+(?=\s|$)(?!\s*=))*)", re.IGNORECASE)
     for raw in library.read_text(encoding="latin-1").splitlines():
         if match := pattern.match(raw):
             ports = [word for word in match[2].split() if word.lower() != "params:"]

@@ -55,6 +55,20 @@ class AccessTransistor:
 
 
 @dataclass(frozen=True)
+class Bipolar:
+    """The substrate pnp transistor (collector, base, emitter), as bandgap references use it.
+
+    Attributes:
+        base_emitter_volt: at 5.4 uA, typical, 27 C.
+        volt_per_kelvin: its slope with a current in proportion to the temperature, -40 to 125 C.
+    """
+
+    model: str
+    base_emitter_volt: float
+    volt_per_kelvin: float
+
+
+@dataclass(frozen=True)
 class Process(ABC):
     """Transistors at one corner and temperature.
 
@@ -72,6 +86,7 @@ class Process(ABC):
         LENGTH_METRE, WIDTH_METRE: for which its 3.3 V models hold.
         PAIR, MIRROR, SOURCE: design points for the gm/I_D values above.
         ACCESS: a cell's transistor.
+        BIPOLAR: the substrate pnp.
         SWITCH_OHM: on-resistance at mid-rail of a transmission gate of 4 um, shortest length.
         QUAD_FACTOR: K of the multiplier's quad, between 1/2 and 1 (see `multiplier`).
 
@@ -97,6 +112,7 @@ class Process(ABC):
     MIRROR: ClassVar[DesignPoint]
     SOURCE: ClassVar[DesignPoint]
     ACCESS: ClassVar[AccessTransistor]
+    BIPOLAR: ClassVar[Bipolar]
     SWITCH_OHM: ClassVar[float]
     QUAD_FACTOR: ClassVar[float]
 
@@ -115,6 +131,10 @@ class Process(ABC):
     @abstractmethod
     def apply(self, circuit: Circuit) -> None:
         """Add the models, corner, temperature and statistics to `circuit`."""
+
+    @abstractmethod
+    def apply_bipolar(self, circuit: Circuit) -> None:
+        """Add the bipolar models, after `apply`."""
 
     def nfet(
         self,

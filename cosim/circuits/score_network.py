@@ -13,7 +13,12 @@ from PySpice.Spice.Netlist import SubCircuit
 
 from cosim.circuits.cell_1t1r import Cell1T1R
 from cosim.circuits.crossbar import Cell, Crossbar, ProgrammedConductance, column_nodes
-from cosim.circuits.dac import IdealTimeEmbedding
+from cosim.circuits.dac import (
+    Converters,
+    IdealTimeEmbedding,
+    embedding_nodes,
+    embedding_volts,
+)
 from cosim.circuits.fidelity import BlockFidelities, Fidelity
 from cosim.circuits.netlist import comment, quantity
 from cosim.circuits.opamp import OpAmpSpec, op_amp
@@ -46,12 +51,14 @@ class ScoreBlocks:
 
     Attributes:
         column_op_amp: of the transimpedance stages; None for ideal stages.
+        converters: hold the time embedding; None for continuous waveforms.
     """
 
     driver: SubCircuit
     relu: SubCircuit
     cell: Cell
     column_op_amp: SubCircuit | None
+    converters: Converters | None = None
 
     def stage(self, name: str, layer: MappedLayer) -> SubCircuit:
         """The transimpedance stage of a layer's columns."""
@@ -64,7 +71,10 @@ class ScoreBlocks:
 
 
 def score_blocks(
-    fidelity: BlockFidelities, supply_volt: float, process: Process | None
+    fidelity: BlockFidelities,
+    supply_volt: float,
+    process: Process | None,
+    converters: Converters | None = None,
 ) -> ScoreBlocks:
     """The blocks at their fidelities."""
     column = None
@@ -78,6 +88,7 @@ def score_blocks(
         if process is not None and fidelity.cell.needs_process
         else ProgrammedConductance(),
         column_op_amp=column,
+        converters=converters,
     )
 
 
@@ -113,13 +124,12 @@ class ScoreNetworkCircuit(SubCircuit):
         for block in (blocks.column_op_amp, blocks.driver, blocks.relu):
             if block is not None:
                 self.subcircuit(block)
-        embedding = IdealTimeEmbedding("time_embedding", network.frequencies, scaling)
-        self.subcircuit(embedding)
-        embedding_nodes = [f"embedding_{index}" for index in range(channels)]
-        self.X("embedding", embedding.name, *embedding_nodes, "analog_ground")
-        self.V("bias", "bias", "analog_ground", scaling.volt_per_unit)
-
         supplies = ("analog_ground", "vdd", "vss")
+        embedding = _time_embedding(network, scaling, blocks.converters)
+        self.subcircuit(embedding)
+        embedded = embedding_nodes(len(network.frequencies))
+        self.X("embedding", embedding.name, *embedded, *supplies)
+        self.V("bias", "bias", "analog_ground", scaling.volt_per_unit)
         rows = []
         for index in range(states):
             self.X(
@@ -139,7 +149,7 @@ class ScoreNetworkCircuit(SubCircuit):
                 if not last:
                     self.R(
                         f"embedding_{number}_{column}",
-                        embedding_nodes[column],
+                        embedded[column],
                         plus,
                         1.0 / layer.siemens_per_weight,
                     )
@@ -161,3 +171,13 @@ class ScoreNetworkCircuit(SubCircuit):
         words = ["word_line"] * (len(rows) + 1) if self.has_word_line else []
         self.X(crossbar.name, crossbar.name, *rows, "bias", *words, *lines)
         return lines
+
+
+def _time_embedding(
+    network: MappedNetwork, scaling: Scaling, converters: Converters | None
+) -> SubCircuit:
+    name, frequencies, offsets = "time_embedding", network.frequencies, network.offsets
+    if converters is None:
+        return IdealTimeEmbedding(name, frequencies, offsets, scaling)
+    volts = embedding_volts(frequencies, offsets, scaling, converters.updates)
+    return converters.hold(name, volts, scaling)

@@ -8,26 +8,32 @@ and its reverse SDE is dx = beta(t)/2 (x + 2 score(x, t)) dtau + sqrt(beta(t)) d
 
 For each state: two multipliers form -beta/2 x and -beta/2 raw, a summing input stage weighs them
 1 : output_gain (1 : 2 output_gain for the SDE), and an inverting integrator with R C = solve time
-closes the loop. For the SDE a third multiplier forms -sqrt(beta)/2 times a held noise source.
+closes the loop. For the SDE another multiplier forms -sqrt(beta)/2 times a noise source. With
+guidance and the score in the netlist, a second network without the condition, its last layer
+negated, has multipliers and inputs of its own: (1 + w) raw(class) + w (-raw(no class)).
 Node x_i is analog_ground + volt_per_unit * x_i; beta/2 and sqrt(beta)/2 are nodes of 1 V for 1.
 Source: fact sheet, sections 2, 4 (bench controller) and 8.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
 from cosim.circuits.cell_1t1r import WORD_SUPPLY_VOLT
+from cosim.circuits.dac import Converters, hold_centres
+from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.integrator import Integrator, IntegratorSpec
 from cosim.circuits.netlist import Netlist, Signal, Tolerances, Transient
+from cosim.circuits.noise import TransientNoise, WienerNoise, add_held_noise
 from cosim.circuits.process import Process
 from cosim.circuits.score_network import ScoreBlocks, ScoreNetworkCircuit
 from cosim.circuits.summing import SummingInput, input_resistance
+from cosim.circuits.voltage_reference import VoltageReferenceSpec, add_reference
 from cosim.circuits.waveform import piecewise_linear
-from cosim.circuits.wiener import add_held_noise
 from cosim.scaling import Scaling
 from cosim.score.mapping import MappedNetwork
 
@@ -44,33 +50,33 @@ class ScoreSource(Protocol):
 
 @dataclass(frozen=True)
 class AnalogScore:
-    """The whole score network in the netlist."""
+    """The whole score network in the netlist; with guidance, two of them."""
 
-    network: MappedNetwork
+    networks: tuple[MappedNetwork, ...]
     scaling: Scaling
     blocks: ScoreBlocks
 
     def add_to(self, circuit: Circuit) -> None:
-        """Add the network, and the supply of its word lines."""
-        block = ScoreNetworkCircuit("score_network", self.network, self.scaling, self.blocks)
-        circuit.subcircuit(block)
-        states, outputs = self.network.layers[0].inputs, self.network.layers[-1].outputs
-        words = []
-        if block.has_word_line:
-            words = ["word_line"]
-            circuit.V("word_line", "word_line", circuit.gnd, WORD_SUPPLY_VOLT)
-        circuit.X(
-            "score_network",
-            block.name,
-            *(state_node(index) for index in range(states)),
-            *(score_node(index) for index in range(outputs)),
-            *("analog_ground", "vdd", circuit.gnd),
-            *words,
-        )
+        """Add the networks, and the supply of their word lines."""
+        for part, network in enumerate(self.networks):
+            name = f"{score_node('network', part)}"
+            block = ScoreNetworkCircuit(name, network, self.scaling, self.blocks)
+            circuit.subcircuit(block)
+            states, outputs = network.layers[0].inputs, network.layers[-1].outputs
+            if block.has_word_line and part == 0:
+                circuit.V("word_line", "word_line", circuit.gnd, WORD_SUPPLY_VOLT)
+            circuit.X(
+                name,
+                name,
+                *(state_node(index) for index in range(states)),
+                *(score_node(index, part) for index in range(outputs)),
+                *("analog_ground", "vdd", circuit.gnd),
+                *(["word_line"] if block.has_word_line else []),
+            )
 
     @property
     def signals(self) -> list[Signal]:
-        """The hidden nodes: each unit's sum and its activation."""
+        """The hidden nodes: each unit's sum and its activation (of the first network)."""
         return [
             Signal(
                 f"{kind}_{layer}.{unit}",
@@ -78,7 +84,7 @@ class AnalogScore:
                 "V",
                 f"{what} of unit {unit + 1}, hidden layer {layer + 1}",
             )
-            for layer, mapped in enumerate(self.network.layers[:-1])
+            for layer, mapped in enumerate(self.networks[0].layers[:-1])
             for kind, what in (("hidden", "sum"), ("activation", "ReLU's output"))
             for unit in range(mapped.outputs)
         ]
@@ -104,9 +110,14 @@ def state_node(index: int) -> str:
     return f"x_{index}"
 
 
-def score_node(index: int) -> str:
-    """Raw score, before the output gain."""
-    return f"score_{index}"
+def score_node(index: int | str, part: int = 0) -> str:
+    """Raw score, before the output gain; part 1 is that without the condition."""
+    return f"{('score', 'unconditional')[part]}_{index}"
+
+
+def noise_node(index: int) -> str:
+    """Noise source of a state."""
+    return f"noise_{index}"
 
 
 def initial_source(index: int) -> str:
@@ -126,6 +137,10 @@ class Solver:
         switch_on_ohm: in series with the summing resistors, which are chosen with it.
         multiplier: of gain -1, at any fidelity.
         process: supplies the transistor models; None when no block needs them.
+        score_weights: of the score's parts, (1,) or with guidance (1 + w, w).
+        converters: hold beta and the noise's draws; None for exact waveforms.
+        reference: fidelity of the analog ground's source. Initial conditions are against that
+            node, and so must the states be read.
     """
 
     states: int
@@ -138,6 +153,9 @@ class Solver:
     switch_on_ohm: float
     multiplier: SubCircuit
     process: Process | None
+    score_weights: tuple[float, ...] = (1.0,)
+    converters: Converters | None = None
+    reference: Fidelity = Fidelity.IDEAL
     integrator: IntegratorSpec = IntegratorSpec()
     tolerances: Tolerances = Tolerances()
 
@@ -149,9 +167,9 @@ class Solver:
 
     def initial_volts(self, state: np.ndarray) -> dict[str, float]:
         """DC value of each initial-condition source for a state at tau = 0 [states]."""
-        # The precharge loop inverts around the analog ground.
+        # Against the analog ground, around which the precharge loop inverts.
         return {
-            initial_source(index).lower(): float(self.scaling.node_volt(-float(state[index])))
+            initial_source(index).lower(): -self.scaling.volt_per_unit * float(state[index])
             for index in range(self.states)
         }
 
@@ -160,6 +178,7 @@ class Solver:
         """What a run records."""
         recorded = [
             Signal("supply.vdd", "vdd#branch", "A", "current into the positive supply source"),
+            Signal("reference.out", "analog_ground", "V", "analog ground"),
             Signal("beta.half_beta", "half_beta", "V", "beta(t)/2, 1 V for 1, above ground"),
         ]
         for index in range(self.states):
@@ -182,27 +201,24 @@ class Solver:
         state: np.ndarray,
         score: ScoreSource,
         step_second: float,
-        draws: np.ndarray | None = None,
+        noise: WienerNoise | None = None,
     ) -> Netlist:
         """The closed loop from `state` [states] at tau = 0 to tau = 1.
 
         Args:
-            draws: of the reverse SDE's noise, N(0, 1) [updates, states]; None for the
-                probability-flow equation.
+            noise: of the reverse SDE; None for the probability-flow equation.
         """
         scaling = self.scaling
         circuit = Circuit("solver")
         if self.process is not None:
             self.process.apply(circuit)
         circuit.V("dd", "vdd", circuit.gnd, scaling.supply_volt)
-        circuit.V("analog_ground", "analog_ground", circuit.gnd, scaling.analog_ground_volt)
-        self._add_time_sources(circuit, draws)
+        spec = VoltageReferenceSpec.of_supply(scaling.supply_volt)
+        add_reference(circuit, "analog_ground", self.reference, spec, self.process)
+        self._add_time_sources(circuit, noise)
 
         multiplier = self.multiplier
-        gains = {"state": 1.0, "score": self.output_gain}
-        if draws is not None:
-            gains["score"] *= 2
-            gains["noise"] = 2 * float(np.sqrt(len(draws)))
+        gains, factors = self._inputs(noise)
         resistances = self._summing_resistances(list(gains.values()))
         summing = SummingInput("summing_input", resistances)
         integrator = Integrator("integrator", self.integrator, self.op_amp, self.switch)
@@ -211,17 +227,13 @@ class Solver:
         volts = self.initial_volts(state)
         for index in range(self.states):
             initial = initial_source(index)
-            circuit.V(initial[1:], f"initial_{index}", circuit.gnd, volts[initial.lower()])
-            for kind, rate, node in (
-                ("state", "half_beta", state_node(index)),
-                ("score", "half_beta", score_node(index)),
-                ("noise", "half_root_beta", f"noise_{index}"),
-            )[: len(gains)]:
+            circuit.V(initial[1:], f"initial_{index}", "analog_ground", volts[initial.lower()])
+            for kind, (rate, node) in factors.items():
                 circuit.X(
                     f"multiplier_{kind}_{index}",
                     multiplier.name,
                     rate,
-                    node,
+                    node(index),
                     f"drift_{kind}_{index}",
                     *("analog_ground", "vdd", circuit.gnd),
                 )
@@ -248,9 +260,36 @@ class Solver:
             circuit,
             self._header(dict(zip(gains, resistances, strict=True))),
             Transient(scaling.stop_second, step_second),
-            (*self.signals, *(score.signals if isinstance(score, AnalogScore) else ())),
+            (
+                *self.signals,
+                *(score.signals if isinstance(score, AnalogScore) else ()),
+                *(self._noise_signals if noise is not None else ()),
+            ),
             self.tolerances,
         )
+
+    def _inputs(
+        self, noise: WienerNoise | None
+    ) -> tuple[dict[str, float], dict[str, tuple[str, Callable[[int], str]]]]:
+        """What is summed: gain, and the nodes that are multiplied, by kind."""
+        gains = {"state": 1.0}
+        factors: dict[str, tuple[str, Callable[[int], str]]] = {"state": ("half_beta", state_node)}
+        drift = self.output_gain * (1 if noise is None else 2)
+        for part, weight in enumerate(self.score_weights):
+            kind = ("score", "unconditional")[part]
+            gains[kind] = weight * drift
+            factors[kind] = ("half_beta", partial(score_node, part=part))
+        if noise is not None:
+            gains["noise"] = 2 * float(np.sqrt(noise.updates))
+            factors["noise"] = ("half_root_beta", noise_node)
+        return gains, factors
+
+    @property
+    def _noise_signals(self) -> list[Signal]:
+        return [
+            Signal(f"noise.{index}", noise_node(index), "V", "draw of the Wiener term")
+            for index in range(self.states)
+        ]
 
     def _summing_resistances(self, gains: Sequence[float]) -> list[float]:
         """Ohm for each input, the switch's on-resistance in series with all taken off."""
@@ -261,7 +300,7 @@ class Solver:
         siemens = sum(1 / ohm for ohm in ideal)
         return [ohm * (1 - self.switch_on_ohm * siemens) for ohm in ideal]
 
-    def _add_time_sources(self, circuit: Circuit, draws: np.ndarray | None) -> None:
+    def _add_time_sources(self, circuit: Circuit, noise: WienerNoise | None) -> None:
         scaling = self.scaling
         begin, end, high = scaling.precharge_second, scaling.stop_second, scaling.supply_volt
         edge = SWITCH_EDGE_SECOND / 2
@@ -271,6 +310,9 @@ class Solver:
             ("run", [0.0, begin - edge, begin + edge], [0.0, 0.0, high]),
         ):
             piecewise_linear(circuit, node, circuit.gnd, np.array(time), np.array(volt))
+        if self.converters is not None:
+            self._add_converters(circuit, self.converters, noise)
+            return
         piecewise_linear(
             circuit,
             "half_beta",
@@ -278,19 +320,46 @@ class Solver:
             np.array([0.0, begin, end]),
             np.array([self.beta_start, self.beta_start, self.beta_end]) / 2,
         )
-        if draws is None:
+        if noise is None:
             return
-        tau = np.linspace(0, 1, len(draws) + 1)
-        beta = self.beta_start + tau * (self.beta_end - self.beta_start)
+        tau = np.linspace(0, 1, noise.updates + 1)
         piecewise_linear(
             circuit,
             "half_root_beta",
             "analog_ground",
             begin + scaling.solve_second * tau,
-            np.sqrt(beta) / 2,
+            np.sqrt(self._beta(tau)) / 2,
         )
+        if noise.draws is not None:
+            for index in range(self.states):
+                draws = noise.draws[:, index]
+                add_held_noise(circuit, noise_node(index), "analog_ground", draws, scaling)
+            return
+        hold = scaling.solve_second / noise.updates
+        source = TransientNoise("transient_noise", scaling.volt_per_unit, hold)
+        circuit.subcircuit(source)
         for index in range(self.states):
-            add_held_noise(circuit, f"noise_{index}", "analog_ground", draws[:, index], scaling)
+            circuit.X(f"noise_{index}", source.name, noise_node(index), "analog_ground")
+
+    def _beta(self, tau: np.ndarray) -> np.ndarray:
+        return self.beta_start + tau * (self.beta_end - self.beta_start)
+
+    def _add_converters(
+        self, circuit: Circuit, converters: Converters, noise: WienerNoise | None
+    ) -> None:
+        beta = self._beta(hold_centres(converters.updates))
+        banks = {"rates": {"half_beta": beta / 2}}
+        if noise is not None:
+            banks["rates"]["half_root_beta"] = np.sqrt(beta) / 2
+            assert noise.draws is not None  # a run with converters has draws
+            banks["noise"] = {
+                noise_node(index): self.scaling.volt_per_unit * noise.draws[:, index]
+                for index in range(self.states)
+            }
+        for name, volts in banks.items():
+            bank = converters.hold(name, volts, self.scaling)
+            circuit.subcircuit(bank)
+            circuit.X(name, name, *volts, "analog_ground", "vdd", circuit.gnd)
 
     def _header(self, resistances: Mapping[str, float]) -> list[str]:
         scaling = self.scaling

@@ -7,18 +7,23 @@ _PAIRS_PER_LINE = 4
 
 
 def piecewise_linear(
-    netlist: Netlist, node: str, reference: str, time_second: np.ndarray, volt: np.ndarray
+    netlist: Netlist,
+    node: str,
+    reference: str,
+    time_second: np.ndarray,
+    volt: np.ndarray,
+    digits: int = 17,
 ) -> None:
     """Drive `node` against `reference` by a PWL source.
 
     Args:
         time_second: increasing times [n].
         volt: values at these times [n]; the last one is held.
+        digits: of both; with 17 a recorded waveform is played back bit for bit.
 
-    PySpice's own PWL class prints units and one endless line; this one prints 17 digits on
-    continuation lines, so that a recorded waveform is played back bit for bit.
+    PySpice's own PWL class prints units and one endless line.
     """
-    pairs = [f"{t:.17g} {v:.17g}" for t, v in zip(time_second, volt, strict=True)]
+    pairs = [f"{t:.{digits}g} {v:.{digits}g}" for t, v in zip(time_second, volt, strict=True)]
     lines = [
         " ".join(pairs[start : start + _PAIRS_PER_LINE])
         for start in range(0, len(pairs), _PAIRS_PER_LINE)

@@ -15,12 +15,15 @@ from cosim.circuits.cell_1t1r import Cell1T1R, Simulator, WriteVerify
 from cosim.circuits.cell_bench import CellSpecBench
 from cosim.circuits.crossbar import ProgrammedConductance
 from cosim.circuits.crossbar_sheet import SIZES, CrossbarSheet
+from cosim.circuits.dac import DacSpec, dac
+from cosim.circuits.dac_bench import DacBench
 from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.folded_cascode import FoldedCascodeOpAmp, folded_cascode_values
 from cosim.circuits.integrator import Integrator, IntegratorSpec
 from cosim.circuits.integrator_bench import INPUT_OHM, RAMP_VOLT, IntegratorBench
 from cosim.circuits.multiplier import MultiplierSpec, multiplier
 from cosim.circuits.multiplier_bench import MultiplierBench
+from cosim.circuits.noise_bench import HOLD_SECOND, RMS_VOLT, NoiseBench, density
 from cosim.circuits.opamp import OpAmpSpec, op_amp
 from cosim.circuits.opamp_bench import OpAmpBench, design_values
 from cosim.circuits.process import Process, find_process
@@ -34,13 +37,18 @@ from cosim.circuits.transimpedance_bench import (
     LINE_SIEMENS,
     TransimpedanceBench,
 )
+from cosim.circuits.voltage_reference import VoltageReferenceSpec
+from cosim.circuits.voltage_reference_bench import VoltageReferenceBench
 from cosim.engine.isolated import each_isolated
 from cosim.engine.library import find_library, probe
 from cosim.errors import ConfigurationError
 from cosim.report.block_figures import (
     draw_bode,
+    draw_dac,
     draw_integrator,
     draw_multiplier,
+    draw_noise,
+    draw_reference,
     draw_relu,
     draw_steps,
     draw_transimpedance,
@@ -156,6 +164,22 @@ def _crossbar(condition: Condition, process: Process, simulator: Simulator) -> T
     return CrossbarSheet(ProgrammedConductance(), None, simulator, klu)
 
 
+def _dac(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
+    spec = DacSpec.of_supply(condition.supply_volt)
+    block = dac(condition.fidelity, spec, process)
+    return DacBench(block, spec, process, condition.supply_volt, simulator.analyse)
+
+
+def _voltage_reference(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
+    supply = condition.supply_volt
+    spec = VoltageReferenceSpec.of_supply(supply)
+    return VoltageReferenceBench(condition.fidelity, spec, process, supply, simulator.analyse)
+
+
+def _noise(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
+    return NoiseBench(simulator.analyse)
+
+
 SUPPLY = Column("supply_ampere", "supply", "A")
 
 OP_AMP_COLUMNS = (
@@ -257,6 +281,52 @@ BENCHES: Mapping[str, BlockBench] = {
         lambda supply: {"transimpedance_ohm": TRANSIMPEDANCE_OHM},
         {"transimpedance_transfer": draw_transimpedance},
     ),
+    "dac": BlockBench(
+        _dac,
+        (
+            Column("offset_volt", "offset", "V"),
+            Column("gain_error", "gain error", "%"),
+            Column("integral_lsb", "INL, LSB", ""),
+            Column("differential_lsb", "DNL, LSB", ""),
+            Column("settling_second", "settle 0.1 %", "s"),
+            Column("glitch_volt_second", "carry glitch", "Vs"),
+            SUPPLY,
+        ),
+        lambda supply: {},
+        {"dac_transfer": draw_dac},
+    ),
+    "voltage_reference": BlockBench(
+        _voltage_reference,
+        (
+            Column("out_volt", "output, V", ""),
+            Column("line_volt_per_volt", "line", "%"),
+            Column("load_ohm", "output R", "ohm"),
+            Column("psrr_decibel", "PSRR 1 kHz", "dB"),
+            Column("start_up_second", "start-up 1 %", "s"),
+            SUPPLY,
+        ),
+        lambda supply: {"out_volt": supply / 2},
+        {"voltage_reference": draw_reference},
+    ),
+    "noise": BlockBench(
+        _noise,
+        (
+            Column("rms_volt", "rms", "V"),
+            Column("density_volt_per_root_hertz", "density/rtHz", "V"),
+            Column("wiener_slope", "Wiener variance / expected", ""),
+            Column("excess_kurtosis", "excess kurtosis", ""),
+            Column("successive_correlation", "corr. in time", ""),
+            Column("largest_correlation", "corr. of sources", ""),
+        ),
+        lambda supply: {
+            "rms_volt": RMS_VOLT,
+            "density_volt_per_root_hertz": density(RMS_VOLT, HOLD_SECOND),
+            "wiener_slope": 1.0,
+            "excess_kurtosis": 0.0,
+        },
+        {"noise": draw_noise},
+        (Fidelity.IDEAL,),
+    ),
     "cell": BlockBench(
         _cell,
         (
@@ -287,8 +357,11 @@ BENCHES: Mapping[str, BlockBench] = {
 }
 
 
-def find_bench(block: str, fidelity: str) -> BlockBench:
+def find_bench(block: str, fidelity: str | None = None) -> BlockBench:
     """The bench of a block.
+
+    Args:
+        fidelity: at which it must exist.
 
     Raises:
         ConfigurationError: there is none, or not at that fidelity.
@@ -298,7 +371,7 @@ def find_bench(block: str, fidelity: str) -> BlockBench:
         raise ConfigurationError(
             f"There is no bench for '{block}'. Choose one of {', '.join(BENCHES)}."
         )
-    if fidelity not in bench.fidelities:
+    if fidelity is not None and fidelity not in bench.fidelities:
         raise ConfigurationError(
             f"There is no bench for '{block}' at fidelity '{fidelity}'. Choose one of "
             f"{', '.join(bench.fidelities)}."

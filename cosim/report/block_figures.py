@@ -136,6 +136,82 @@ def draw_integrator(sheets: Sequence[Sheet], path: Path, drive_volt: float) -> N
     save_figure(figure, path)
 
 
+def draw_dac(sheets: Sequence[Sheet], path: Path) -> None:
+    """Converter: nonlinearity over the codes, full-scale step, and the major carry."""
+    figure, (integral, differential, step, carry) = plt.subplots(
+        1, 4, figsize=(16, 4.2), layout="constrained"
+    )
+    for sheet in sheets:
+        curves = sheet.measured.curves
+        integral.plot(*curves["integral"], lw=0.7, label=label_of(sheet, sheets))
+        differential.plot(*curves["differential"], lw=0.5)
+        for axis, name in ((step, "step"), (carry, "carry")):
+            time, out = curves[name]
+            axis.plot(NANO * time, MILLI * out, lw=1)
+    integral.set(xlabel="code", ylabel="integral nonlinearity (LSB)")
+    differential.set(xlabel="code", ylabel="differential nonlinearity (LSB)")
+    step.set(xlabel="time (ns)", ylabel="output (mV)", title="full-scale step")
+    carry.set(xlabel="time (ns)", ylabel="output (mV)", title="major carry")
+    _finish(integral, differential, step, carry)
+    figure.suptitle(
+        f"12-bit R-2R converter: INL {_span(sheets, 'integral_lsb')} LSB, "
+        f"DNL {_span(sheets, 'differential_lsb')} LSB"
+    )
+    save_figure(figure, path)
+
+
+def draw_reference(sheets: Sequence[Sheet], path: Path) -> None:
+    """Voltage reference: start-up, regulation, supply rejection and output impedance."""
+    figure, ((start, line), (rejection, impedance)) = plt.subplots(
+        2, 2, figsize=(11, 7), layout="constrained"
+    )
+    for sheet in sheets:
+        curves = sheet.measured.curves
+        time, out = curves["start_up"]
+        start.plot(MICRO * time, out, lw=1, label=label_of(sheet, sheets))
+        line.plot(*curves["line"], lw=1)
+        frequency, gain = curves["rejection"]
+        rejection.semilogx(frequency, 20 * np.log10(np.maximum(gain, 1e-12)), lw=1)
+        impedance.loglog(*curves["impedance"], lw=1)
+    start.set(xlabel="time (us)", ylabel="output (V)", title="supply rises in 10 us")
+    line.set(xlabel="supply (V)", ylabel="output (V)", title="line regulation")
+    rejection.set(xlabel="frequency (Hz)", ylabel="output over supply (dB)")
+    impedance.set(xlabel="frequency (Hz)", ylabel="output impedance (ohm)")
+    _finish(start, line, rejection, impedance)
+    figure.suptitle(f"Voltage reference: {_span(sheets, 'out_volt')} V")
+    save_figure(figure, path)
+
+
+def draw_noise(sheets: Sequence[Sheet], path: Path) -> None:
+    """Noise source: wave, distribution, spectrum, and the variance of its integral."""
+    figure, ((wave, histogram), (spectrum, variance)) = plt.subplots(
+        2, 2, figsize=(11, 7), layout="constrained"
+    )
+    curves, rms = sheets[0].measured.curves, sheets[0].values["rms_volt"]
+    time, volts = curves["wave"]
+    shown = time < 5e-6
+    wave.plot(MICRO * time[shown], MILLI * volts[shown], lw=0.8)
+    draws = curves["draws"][1]
+    histogram.hist(draws, bins=80, density=True, color="0.8")
+    at = np.linspace(draws.min(), draws.max(), 300)
+    histogram.plot(at, np.exp(-((at / rms) ** 2) / 2) / (rms * np.sqrt(2 * np.pi)), lw=1)
+    spectrum.loglog(*curves["density"], lw=0.8, label="ngspice")
+    spectrum.loglog(*curves["expected density"], "--", color="black", lw=0.8, label="theory")
+    for name, style in (("variance", "-"), ("expected variance", "--")):
+        at, squares = curves[name]
+        variance.plot(MICRO * at, 1e15 * squares, style, lw=1, label=name)
+    wave.set(xlabel="time (us)", ylabel="source (mV)")
+    histogram.set(xlabel="draw (V)", ylabel="density (1/V)", title="draws, and a normal")
+    spectrum.set(xlabel="frequency (Hz)", ylabel="V/rtHz", ylim=(1e-7, None), title="spectrum")
+    variance.set(xlabel="time (us)", ylabel="variance of the integral (1e-15 V2 s2)")
+    _finish(spectrum, wave, histogram)
+    _finish(variance)
+    figure.suptitle(
+        f"Noise of the Wiener term: {MILLI * rms:.3g} mV, a draw each {NANO * 1e-7:.0f} ns"
+    )
+    save_figure(figure, path)
+
+
 def label_of(sheet: Sheet, sheets: Sequence[Sheet]) -> str:
     """What tells it from the others."""
     if len({other.condition.fidelity for other in sheets}) == 1:

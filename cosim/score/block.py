@@ -9,7 +9,7 @@ from cosim.scaling import Scaling
 from cosim.score.compiled import CompiledScore
 
 if TYPE_CHECKING:
-    from cosim.score.network import ScoreNetwork
+    from cosim.score.network import Score
 
 
 class ScoreFunction:
@@ -20,7 +20,7 @@ class ScoreFunction:
         scaling: ties volts and seconds to x and t.
     """
 
-    def __init__(self, network: "ScoreNetwork", scaling: Scaling) -> None:
+    def __init__(self, network: "Score", scaling: Scaling) -> None:
         self._score = CompiledScore(network)
         self._volt_per_unit = scaling.volt_per_unit
         self._ground_volt = scaling.analog_ground_volt
@@ -46,7 +46,7 @@ class ScoreFunction:
 
 
 def score_block(
-    network: "ScoreNetwork", scaling: Scaling, inputs: tuple[str, ...], outputs: tuple[str, ...]
+    network: "Score", scaling: Scaling, inputs: tuple[str, ...], outputs: tuple[str, ...]
 ) -> Block:
     """The block that drives `outputs` (raw score) from `inputs` (states)."""
     function = ScoreFunction(network, scaling)

@@ -11,7 +11,7 @@ import numba
 import numpy as np
 
 if TYPE_CHECKING:  # worker processes do without torch, which takes seconds to import
-    from cosim.score.network import ScoreNetwork
+    from cosim.score.network import Score
 
 
 Matrices = tuple[np.ndarray, ...]
@@ -19,7 +19,12 @@ Matrices = tuple[np.ndarray, ...]
 
 @numba.njit(cache=True)
 def _propagate(
-    weights: Matrices, biases: Matrices, angular: np.ndarray, x: np.ndarray, t: float
+    weights: Matrices,
+    biases: Matrices,
+    angular: np.ndarray,
+    offsets: np.ndarray,
+    x: np.ndarray,
+    t: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Raw output [outputs] and its tangents [outputs, states + 1], the last one by t."""
     half = len(angular)
@@ -43,6 +48,7 @@ def _propagate(
                 tangent_after[row, direction] = slope
             if hidden:
                 omega = angular[row % half]
+                total += offsets[row]
                 if row < half:
                     total += math.sin(omega * t)
                     tangent_after[row, states] += omega * math.cos(omega * t)
@@ -58,12 +64,15 @@ def _propagate(
 
 
 class CompiledScore:
-    """A network's weights as plain arrays, with the compiled evaluation."""
+    """A score's weights as plain arrays, with the compiled evaluation."""
 
-    def __init__(self, network: "ScoreNetwork") -> None:
-        weights, biases = zip(*network.weights_and_biases(), strict=True)
-        self._weights, self._biases = tuple(weights), tuple(biases)
-        self._angular = 2 * math.pi * network.frequencies.double().numpy()
+    def __init__(self, score: "Score") -> None:
+        self._parts: list[tuple[float, Matrices, Matrices, np.ndarray, np.ndarray]] = []
+        for factor, network in score.parts:
+            weights, biases = zip(*network.weights_and_biases(), strict=True)
+            angular = 2 * math.pi * network.frequencies.double().numpy()
+            offsets = network.offsets.double().numpy()
+            self._parts.append((factor, tuple(weights), tuple(biases), angular, offsets))
 
     def value_and_tangents(
         self, x: np.ndarray, t: float
@@ -74,5 +83,12 @@ class CompiledScore:
             x: state [states], float64.
             t: diffusion time.
         """
-        value, tangent = _propagate(self._weights, self._biases, self._angular, x, t)
-        return value, tangent[:, :-1], tangent[:, -1]
+        values = tangents = None
+        for factor, weights, biases, angular, offsets in self._parts:
+            value, tangent = _propagate(weights, biases, angular, offsets, x, t)
+            if factor != 1.0:
+                value, tangent = factor * value, factor * tangent
+            values = value if values is None else values + value
+            tangents = tangent if tangents is None else tangents + tangent
+        assert values is not None and tangents is not None  # a score has a part
+        return values, tangents[:, :-1], tangents[:, -1]

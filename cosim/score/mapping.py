@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from cosim.score.network import ScoreNetwork
+from cosim.score.network import Score
 
 
 class ConductanceWindow(BaseModel):
@@ -64,10 +64,18 @@ class MappedLayer:
 
 @dataclass(frozen=True)
 class MappedNetwork:
-    """A score network as conductances, with its embedding frequencies."""
+    """A score network as conductances.
+
+    Attributes:
+        frequencies: of the time embedding [n].
+        offsets: the condition, in units [2 n].
+        weight: in the score, above 0: how much its output counts.
+    """
 
     layers: tuple[MappedLayer, ...]
     frequencies: np.ndarray
+    offsets: np.ndarray
+    weight: float = 1.0
 
 
 def map_layer(
@@ -109,12 +117,24 @@ def _written(
     return siemens
 
 
-def map_network(network: ScoreNetwork, window: ConductanceWindow) -> MappedNetwork:
-    """Map every layer of a score network."""
-    return MappedNetwork(
-        tuple(
-            map_layer(weight, bias, window, number)
-            for number, (weight, bias) in enumerate(network.weights_and_biases())
-        ),
-        network.frequencies.detach().double().numpy(),
-    )
+def map_score(score: Score, window: ConductanceWindow) -> tuple[MappedNetwork, ...]:
+    """Map every network of a score; of one with a negative weight the last layer is negated."""
+    mapped = []
+    for number, (weight, network) in enumerate(score.parts):
+        layers = network.weights_and_biases()
+        if weight < 0:
+            layers[-1] = (-layers[-1][0], -layers[-1][1])
+        # Each array of the solver is written with errors of its own.
+        first = number * len(layers)
+        mapped.append(
+            MappedNetwork(
+                tuple(
+                    map_layer(matrix, bias, window, first + layer)
+                    for layer, (matrix, bias) in enumerate(layers)
+                ),
+                network.frequencies.detach().double().numpy(),
+                network.offsets.detach().double().numpy(),
+                abs(weight),
+            )
+        )
+    return tuple(mapped)

@@ -4,6 +4,7 @@ All start at tau = 0 from given states and end at tau = 1 (t = 0).
 Source: Song et al., ICLR 2021 (arXiv 2011.13456), sections 4.1 and 4.3.
 """
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from scipy.integrate import solve_ivp
 
 from cosim.errors import ModelError
-from cosim.score.network import ScoreNetwork
+from cosim.score.network import Score
 from cosim.score.sde import VariancePreserving
 
 REFERENCE_RTOL, REFERENCE_ATOL = 1e-10, 1e-12
@@ -27,7 +28,7 @@ def initial_states(count: int, states: int, seed: int) -> torch.Tensor:
 
 
 def reference_solution(
-    network: ScoreNetwork, sde: VariancePreserving, state: np.ndarray, tau: np.ndarray
+    network: Score, sde: VariancePreserving, state: np.ndarray, tau: np.ndarray
 ) -> np.ndarray:
     """The probability-flow equation solved by DOP853 at 1e-10.
 
@@ -72,7 +73,7 @@ def noise_draws(member: int, updates: int, states: int, seed: int) -> np.ndarray
 
 
 def held_noise_solution(
-    network: ScoreNetwork,
+    network: Score,
     sde: VariancePreserving,
     state: np.ndarray,
     tau: np.ndarray,
@@ -110,8 +111,42 @@ def held_noise_solution(
     return solved
 
 
+def driven_solution(
+    network: Score,
+    sde: VariancePreserving,
+    state: np.ndarray,
+    tau: np.ndarray,
+    rates: np.ndarray,
+) -> np.ndarray:
+    """The reverse SDE along a recorded noise, by the classical Runge-Kutta method on its grid.
+
+    Args and returns as `reference_solution`, and
+        rates: dw/dtau at these times [n, states], on a straight line between them.
+    """
+    solved = np.empty((len(tau), len(state)))
+    solved[0] = x = np.asarray(state, dtype=float)
+
+    def slope(tau: float, x: np.ndarray, rate: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            now = torch.tensor(tau, dtype=torch.float64)
+            point = torch.from_numpy(x)
+            drift = sde.reverse_drift(point, network(point, 1 - now), now).numpy()
+            return drift + np.sqrt(float(sde.beta(1 - now))) * rate
+
+    for number, (begin, end) in enumerate(pairwise(tau)):
+        step, middle = end - begin, (begin + end) / 2
+        first, last = rates[number], rates[number + 1]
+        mean = (first + last) / 2
+        k1 = slope(begin, x, first)
+        k2 = slope(middle, x + step / 2 * k1, mean)
+        k3 = slope(middle, x + step / 2 * k2, mean)
+        k4 = slope(end, x + step * k3, last)
+        solved[number + 1] = x = x + step / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+    return solved
+
+
 def euler(
-    network: ScoreNetwork, sde: VariancePreserving, states: torch.Tensor, steps: int
+    network: Score, sde: VariancePreserving, states: torch.Tensor, steps: int
 ) -> torch.Tensor:
     """Probability-flow samples [count, states] by Euler's method in equal steps of tau."""
     with torch.inference_mode():
@@ -120,9 +155,7 @@ def euler(
     return states
 
 
-def heun(
-    network: ScoreNetwork, sde: VariancePreserving, states: torch.Tensor, steps: int
-) -> torch.Tensor:
+def heun(network: Score, sde: VariancePreserving, states: torch.Tensor, steps: int) -> torch.Tensor:
     """Probability-flow samples [count, states] by Heun's method (order 2)."""
     with torch.inference_mode():
         for now in _grid(steps):
@@ -135,7 +168,7 @@ def heun(
 
 
 def euler_maruyama(
-    network: ScoreNetwork,
+    network: Score,
     sde: VariancePreserving,
     states: torch.Tensor,
     steps: int,
@@ -148,7 +181,7 @@ def euler_maruyama(
 
 
 def driven_euler(
-    network: ScoreNetwork, sde: VariancePreserving, states: torch.Tensor, noise: torch.Tensor
+    network: Score, sde: VariancePreserving, states: torch.Tensor, noise: torch.Tensor
 ) -> torch.Tensor:
     """Euler-Maruyama with given draws of N(0, 1) [steps, count, states]."""
     steps = len(noise)

@@ -4,11 +4,12 @@ import difflib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 
 from cosim.errors import ConfigurationError
-from cosim.score.network import ScoreNetwork
+from cosim.score.network import ConditionalScoreNetwork, ScoreNetwork
 from cosim.score.sde import VariancePreserving
 
 
@@ -22,7 +23,8 @@ class TrainingRecipe:
         averaging: decay of the exponential moving average of the weights, which is what is kept.
         saturation_penalty: weight of the sum of hidden activations above `saturation_limit`.
         weight_noise, weight_noise_bound: relative standard deviation and bound of the noise on
-            every weight and bias, redrawn at each step.
+            every weight and bias of the arrays, redrawn at each step.
+        condition_dropout: probability that a point is shown without its class.
     """
 
     steps: int = 40_000
@@ -35,6 +37,7 @@ class TrainingRecipe:
     saturation_penalty: float = 1e-7
     weight_noise: float = 0.1
     weight_noise_bound: float = 0.2
+    condition_dropout: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,14 @@ class Task:
     """A distribution to generate from.
 
     Attributes:
-        sample: draws n points [n, states] with a generator.
+        sample: draws n points [n, states] with a generator, of all classes.
         description: one line for the model card.
         plot_limit: half the width of a plot.
         sde: the diffusion it is trained with.
         sampling_scale: factor on beta in sampling (fact sheet, section 2).
         network: makes an untrained network.
+        classes: their names, for a conditional model.
+        sample_class: draws n points of a class, by its number.
     """
 
     name: str
@@ -58,6 +63,22 @@ class Task:
     sampling_scale: float
     network: Callable[[], ScoreNetwork]
     recipe: TrainingRecipe = field(default_factory=TrainingRecipe)
+    classes: tuple[str, ...] = ()
+    sample_class: Callable[[int, int, torch.Generator], torch.Tensor] | None = None
+
+    def label(self, name: str) -> int:
+        """Number of a class.
+
+        Raises:
+            ConfigurationError: the task does not have it.
+        """
+        if name not in self.classes:
+            has = f"has the classes {', '.join(self.classes)}" if self.classes else "has no classes"
+            raise ConfigurationError(
+                f"Task '{self.name}' {has}, but the condition is '{name}'. Choose one it has, or "
+                "leave the condition out."
+            )
+        return self.classes.index(name)
 
     @property
     def sampling_sde(self) -> VariancePreserving:
@@ -74,6 +95,25 @@ def _ring(count: int, generator: torch.Generator) -> torch.Tensor:
     return torch.stack([radius * torch.cos(angle), radius * torch.sin(angle)], dim=1)
 
 
+MIXTURE_DEVIATION = 0.125
+MIXTURE_MEANS = ((0.25, 0.433), (0.25, -0.433), (-0.5, 0.0))
+"""Of the letters' latents, H, K and U: fact sheet, section 5."""
+
+LETTERS_FREQUENCIES = (-0.5548, -0.0479, -1.0204, -1.3010, -0.4350, -0.6310, -0.0156)
+"""The published bench's frequencies for the letters: fact sheet, section 4."""
+
+
+def _mixture_class(label: int, count: int, generator: torch.Generator) -> torch.Tensor:
+    mean = torch.tensor(MIXTURE_MEANS[label])
+    return mean + MIXTURE_DEVIATION * torch.randn((count, 2), generator=generator)
+
+
+def _mixture(count: int, generator: torch.Generator) -> torch.Tensor:
+    labels = torch.randint(len(MIXTURE_MEANS), (count,), generator=generator)
+    noise = torch.randn((count, 2), generator=generator)
+    return torch.tensor(MIXTURE_MEANS)[labels] + MIXTURE_DEVIATION * noise
+
+
 TASKS = {
     task.name: task
     for task in (
@@ -85,6 +125,18 @@ TASKS = {
             sde=VariancePreserving(beta_min=0.001, beta_max=0.5),
             sampling_scale=2.0,
             network=ScoreNetwork,
+        ),
+        Task(
+            name="gaussian_mixture",
+            description="three Gaussians of deviation 0.125, where the letters' latents are",
+            sample=_mixture,
+            plot_limit=1.5,
+            sde=VariancePreserving(beta_min=0.001, beta_max=0.5),
+            sampling_scale=1.5,
+            network=partial(ConditionalScoreNetwork, len(MIXTURE_MEANS), LETTERS_FREQUENCIES),
+            recipe=TrainingRecipe(weight_decay=1e-4, saturation_penalty=3e-6),
+            classes=("H", "K", "U"),
+            sample_class=_mixture_class,
         ),
     )
 }

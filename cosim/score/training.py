@@ -3,7 +3,8 @@
     loss = mean (sigma(t) score(x_t, t) + z)^2 + saturation penalty,   x_t = alpha x_0 + sigma z
 
 With every step each weight and bias is multiplied by 1 + n, n ~ N(0, 0.1); |n| > 0.2 is drawn
-again uniformly within the bound.
+again uniformly within the bound. A conditional network is shown a tenth of the points without
+their class, for guidance.
 Source: Vincent, Neural Computation 23, 1661 (2011); fact sheet, sections 2 and 3.
 """
 
@@ -15,7 +16,7 @@ from torch import nn
 from torch.func import functional_call
 
 from cosim.score.metrics import histogram_distance, kl_nearest_neighbour, kl_pooled_histogram
-from cosim.score.network import ScoreNetwork
+from cosim.score.network import ConditionalScoreNetwork, Score, ScoreNetwork
 from cosim.score.sampling import heun, initial_states
 from cosim.score.tasks import Task, TrainingRecipe
 
@@ -51,14 +52,17 @@ def denoising_loss(
     parameters: dict[str, torch.Tensor],
     task: Task,
     points: torch.Tensor,
+    labels: torch.Tensor | None,
     generator: torch.Generator,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Score-matching loss and saturation penalty of a batch of data points [batch, states]."""
+    """Score-matching loss and saturation penalty of a batch of data points [batch, states], with
+    their classes [batch] (-1 for none) where the network has a condition.
+    """
     t = EARLIEST_TIME + (1 - EARLIEST_TIME) * torch.rand(len(points), generator=generator)
     z = torch.randn(points.shape, generator=generator)
     alpha, sigma = task.sde.alpha(t)[:, None], task.sde.sigma(t)[:, None]
     hidden, raw = functional_call(
-        _HiddenAndRaw(network), parameters, (alpha * points + sigma * z, t)
+        _HiddenAndRaw(network), parameters, (alpha * points + sigma * z, t, labels)
     )
     matching = (sigma * network.output_gain * raw + z).square().sum(dim=1).mean() / 2
     limit = task.recipe.saturation_limit
@@ -73,8 +77,13 @@ class _HiddenAndRaw(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, x: torch.Tensor, t: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
-        return self.network.hidden_and_raw(x, t)
+    def forward(
+        self, x: torch.Tensor, t: torch.Tensor, labels: torch.Tensor | None
+    ) -> tuple[list[torch.Tensor], torch.Tensor]:
+        if labels is None:
+            return self.network.hidden_and_raw(x, t)
+        assert isinstance(self.network, ConditionalScoreNetwork)
+        return self.network.hidden_and_raw(x, t, self.network.condition(labels))
 
 
 def train(
@@ -92,7 +101,7 @@ def train(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = task.network()
-    data = task.sample(DATA_POINTS, generator)
+    data, classes = _data(task, generator)
     parameters = dict(network.named_parameters())
     optimiser = torch.optim.Adam(
         parameters.values(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
@@ -101,12 +110,19 @@ def train(
     average = {name: value.detach().clone() for name, value in parameters.items()}
     since, recent, last_tenth = 0.0, 0, []
     for step in range(1, recipe.steps + 1):
-        points = data[torch.randint(DATA_POINTS, (recipe.batch,), generator=generator)]
+        drawn = torch.randint(len(data), (recipe.batch,), generator=generator)
+        labels = None
+        if classes is not None:
+            unseen = torch.rand(recipe.batch, generator=generator) < recipe.condition_dropout
+            labels = torch.where(unseen, -1, classes[drawn])
+        # A condition is computed once, in software; only the arrays' weights are written.
         noisy = {
             f"network.{name}": value * (1 + weight_noise(value.shape, recipe, generator))
+            if name.startswith("linear_layers")
+            else value
             for name, value in parameters.items()
         }
-        matching, penalty = denoising_loss(network, noisy, task, points, generator)
+        matching, penalty = denoising_loss(network, noisy, task, data[drawn], labels, generator)
         optimiser.zero_grad()
         (matching + penalty).backward()
         nn.utils.clip_grad_norm_(parameters.values(), recipe.gradient_clip)
@@ -126,21 +142,46 @@ def train(
     return Trained(network.eval(), sum(last_tenth) / len(last_tenth))
 
 
+def _data(task: Task, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Points and, for a conditional task, their classes, equally many of each."""
+    if task.sample_class is None:
+        return task.sample(DATA_POINTS, generator), None
+    count = DATA_POINTS // len(task.classes)
+    each = [task.sample_class(label, count, generator) for label in range(len(task.classes))]
+    return torch.cat(each), torch.arange(len(each)).repeat_interleave(count)
+
+
 EVALUATION_SAMPLES, EVALUATION_STEPS = 2_000, 400
 
 
 def evaluate(task: Task, trained: Trained, seed: int) -> dict[str, float]:
-    """Metrics of the model card: loss, and KL of software samples to the true distribution."""
+    """Metrics of the model card: loss, and KL of software samples to the true distribution; of a
+    conditional model for each class, by its name.
+    """
     network = trained.network.double()
-    start = initial_states(EVALUATION_SAMPLES, network.states, seed)
-    generator = torch.Generator().manual_seed(seed)
-    true = task.sample(TRUE_SAMPLES, generator).double().numpy()
-    flow = heun(network, task.sampling_sde, start, EVALUATION_STEPS).numpy()
-    return {
+    values = {
         "final_loss": trained.final_loss,
-        "ode_samples": EVALUATION_SAMPLES,
-        "ode_kl_nearest_neighbour": kl_nearest_neighbour(flow, true),
-        "ode_kl_pooled_histogram": kl_pooled_histogram(flow, true),
-        "ode_histogram_distance": histogram_distance(flow, true),
         "largest_weight": max(float(p.detach().abs().max()) for p in network.parameters()),
+        "ode_samples": EVALUATION_SAMPLES,
+    }
+    generator = torch.Generator().manual_seed(seed)
+    if task.sample_class is None:
+        true = task.sample(TRUE_SAMPLES, generator)
+        return values | _distances(task, network, true, seed)
+    assert isinstance(network, ConditionalScoreNetwork)
+    for label, name in enumerate(task.classes):
+        true = task.sample_class(label, TRUE_SAMPLES, generator)
+        found = _distances(task, network.given(label), true, seed)
+        values |= {f"{name}_{metric}": value for metric, value in found.items()}
+    return values
+
+
+def _distances(task: Task, network: Score, true: torch.Tensor, seed: int) -> dict[str, float]:
+    start = initial_states(EVALUATION_SAMPLES, network.states, seed)
+    flow = heun(network, task.sampling_sde, start, EVALUATION_STEPS).numpy()
+    points = true.double().numpy()
+    return {
+        "ode_kl_nearest_neighbour": kl_nearest_neighbour(flow, points),
+        "ode_kl_pooled_histogram": kl_pooled_histogram(flow, points),
+        "ode_histogram_distance": histogram_distance(flow, points),
     }

@@ -186,6 +186,7 @@ def random_network(draw: st.DrawFn, states: int, channels: int, outputs: int) ->
             for columns, rows in itertools.pairwise(widths)
         ),
         generator.standard_normal(channels),
+        generator.standard_normal(2 * channels),
     )
 
 
@@ -227,7 +228,7 @@ def test_any_network_makes_a_sound_netlist_that_is_the_mapped_product(
 def product(network: MappedNetwork, x: np.ndarray) -> np.ndarray:
     """The network from its conductances, at tau = 0 (t = 1)."""
     angle = 2 * np.pi * network.frequencies
-    embedding = np.concatenate([np.sin(angle), np.cos(angle)])
+    embedding = np.concatenate([np.sin(angle), np.cos(angle)]) + network.offsets
     for number, layer in enumerate(network.layers):
         weights = (layer.plus_siemens - layer.minus_siemens) / layer.siemens_per_weight
         x = np.append(x, 1.0) @ weights

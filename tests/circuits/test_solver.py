@@ -8,8 +8,11 @@ import pytest
 from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.lockstep_port import Scheme
 from cosim.circuits.solver import PlaybackScore
-from cosim.config import BlockFidelities, CouplingConfig, RunConfig
+from cosim.config import BlockFidelities, CouplingConfig, RunConfig, parse
+from cosim.errors import ConfigurationError
 from cosim.run import Outcome, Run
+from cosim.score.sampling import heun, initial_states
+from cosim.score.tasks import MIXTURE_MEANS
 from tests.plain_ngspice import run_batch
 
 STEP = 50e-9
@@ -63,6 +66,96 @@ def test_reverse_sde_follows_its_noise(opamp: Fidelity, tolerance: float, tmp_pa
     outcome = configured(opamp, equation="sde").execute(tmp_path)
     assert outcome.solve.relative_error < tolerance
     assert np.abs(np.diff(outcome.solve.reference, axis=0)).sum() > 3  # it is driven
+
+
+def run_of(tmp_path: Path, **sections: object) -> Outcome:
+    """A run of the tables of a run file, with ideal op-amps unless they say otherwise."""
+    values = {"name": "test", "task": "circle", "fidelity": {"opamp": "ideal"}} | sections
+    return Run(parse(values, "the test")).execute(tmp_path)
+
+
+def test_transient_noise_is_followed_along_its_recorded_path(tmp_path: Path) -> None:
+    outcome = run_of(tmp_path, equation="sde", noise={"source": "transient", "updates": 100})
+    assert outcome.solve.relative_error < 0.002
+    assert np.abs(np.diff(outcome.solve.reference, axis=0)).sum() > 3  # it is driven
+    drawn = outcome.trace["noise.0"].values - 1.65
+    assert np.std(drawn) == pytest.approx(0.1 * np.sqrt(2 / 3), rel=0.25)  # of straight lines
+
+
+def test_converters_hold_the_waveforms(tmp_path: Path) -> None:
+    """12 bits and 200 updates cost less than a thousandth; 4 bits and 10 updates cost more."""
+    fidelity = {"opamp": "ideal", "dac": "macro"}
+    fine = run_of(tmp_path / "fine", score="analog", fidelity=fidelity)
+    assert fine.solve.relative_error < 1e-3
+    coarse = run_of(tmp_path / "coarse", score="analog", fidelity=fidelity, noise={"updates": 5})
+    assert coarse.solve.relative_error > 3 * fine.solve.relative_error
+
+
+def test_states_are_read_against_the_reference(tmp_path: Path) -> None:
+    """A bandgap is some millivolts off 1.65 V, 0.01 units, and moves with its load."""
+    outcome = run_of(
+        tmp_path, score="analog", fidelity={"opamp": "ideal", "reference": "transistor"}
+    )
+    ground = outcome.trace["reference.out"].values
+    assert 0.2e-3 < abs(ground.mean() - 1.65) < 20e-3
+    assert outcome.solve.relative_error < 1e-3
+
+
+def test_second_topology_of_the_op_amp(tmp_path: Path) -> None:
+    """A folded cascode has no gain to spare for resistors: 2 %, where the other has 0.1 %."""
+    outcome = run_of(
+        tmp_path, fidelity={"opamp": "transistor"}, op_amp={"topology": "folded_cascode"}
+    )
+    assert 0.005 < outcome.solve.relative_error < 0.03
+
+
+@pytest.mark.parametrize("guidance", [0.0, 1.5])
+def test_conditional_generation_in_the_netlist_and_in_torch(
+    guidance: float, tmp_path: Path
+) -> None:
+    """Both follow the float64 reference of (1 + w) score(class) - w score(no class)."""
+    condition = {"label": "U", "guidance": guidance}
+    ends = []
+    for score in ("analog", "torch"):
+        outcome = run_of(
+            tmp_path / score, task="gaussian_mixture", score=score, condition=condition
+        )
+        assert outcome.solve.relative_error < 1e-3
+        ends.append(outcome.solve.state[-1])
+    assert np.abs(ends[0] - ends[1]).max() < 1e-3
+
+
+def test_guidance_pulls_towards_the_class(tmp_path: Path) -> None:
+    """Without a condition, with one, and guided: ever closer to the mean of U, (-0.5, 0)."""
+    distances = []
+    for condition in ({}, {"label": "U"}, {"label": "U", "guidance": 3.0}):
+        run = Run(
+            parse({"name": "test", "task": "gaussian_mixture", "condition": condition}, "the test")
+        )
+        start = initial_states(500, 2, seed=0)
+        samples = heun(run.network, run.task.sampling_sde, start, 100).numpy()
+        distances.append(np.linalg.norm(samples.mean(axis=0) - MIXTURE_MEANS[2]))
+    assert distances[0] > 0.3 > distances[1] > 0
+    spread = np.abs(samples - samples.mean(axis=0)).mean()
+    assert spread < 0.35
+
+
+@pytest.mark.parametrize(
+    ("sections", "says"),
+    [
+        ({"condition": {"label": "H"}}, "has no classes"),
+        ({"task": "gaussian_mixture", "condition": {"label": "Z"}}, "classes H, K, U"),
+        ({"condition": {"guidance": 1.0}}, "guidance needs a label"),
+        ({"fidelity": {"reference": "macro"}}, "against the ideal analog ground"),
+        ({"noise": {"source": "transient"}, "fidelity": {"dac": "macro"}}, "hold known draws"),
+        ({"process": {"name": "tsmc"}}, "no process 'tsmc'"),
+        ({"process": {"corner": "tt"}}, "no corner 'tt'"),
+    ],
+)
+def test_what_does_not_go_together(sections: dict[str, object], says: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=says):
+        run_of(tmp_path, **sections)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("switch", [Fidelity.IDEAL, Fidelity.TRANSISTOR])

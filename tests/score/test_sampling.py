@@ -6,6 +6,7 @@ import torch
 
 from cosim.score.sampling import (
     driven_euler,
+    driven_solution,
     euler,
     euler_maruyama,
     held_noise_solution,
@@ -75,6 +76,16 @@ def test_euler_maruyama_converges_to_the_held_noise_solution() -> None:
         reached = driven_euler(GaussianScore(), SDE, start, split)  # type: ignore[arg-type]
         errors.append(float(np.abs(reached.numpy() - exact_path).max()))
     assert -np.polyfit(np.log(parts), np.log(errors), 1)[0] == pytest.approx(1, abs=0.15)
+
+
+def test_driven_solution_is_the_held_noise_solution_for_constant_rates() -> None:
+    """One draw held throughout, on a straight line: two integrators, one path."""
+    start, draws = np.array([1.0, -2.0]), np.array([[0.7, -1.1], [0.7, -1.1]])
+    tau = np.linspace(0, 1, 201)
+    held = held_noise_solution(GaussianScore(), SDE, start, tau, draws)  # type: ignore[arg-type]
+    rates = np.repeat(np.sqrt(2) * draws[:1], len(tau), axis=0)
+    driven = driven_solution(GaussianScore(), SDE, start, tau, rates)  # type: ignore[arg-type]
+    np.testing.assert_allclose(driven, held, atol=1e-6)
 
 
 def test_noise_of_a_member_does_not_depend_on_the_others() -> None:

@@ -9,6 +9,7 @@ written into the netlist. Values are rounded from published ones:
 - Temperature: BSIM3v3 User's Manual, appendix A (defaults: UTE -1.5, KT1 -0.11 V).
 - Mismatch of the threshold: 1 mV um for each nm of oxide, over sqrt(W L); of the current factor,
   1 % um (Pelgrom et al., IEEE JSSC 24(5), 1989; Tuinhout, ESSDERC 2002).
+- Substrate pnp of 100 um2: saturation current 1e-17 A, current gain 4 [assumed].
 - Corners: 60 mV of threshold and 6 % of mobility, three sigma of the global variation [assumed].
 """
 
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from PySpice.Spice.Netlist import Circuit
 
-from cosim.circuits.process import AccessTransistor, DesignPoint, Process
+from cosim.circuits.process import AccessTransistor, Bipolar, DesignPoint, Process
 
 CORNER_VOLT, CORNER_MOBILITY = 0.06, 0.06
 SIGMAS = 3
@@ -100,6 +101,7 @@ class Generic180(Process):
     MIRROR = DesignPoint(2.46e-6, 0.760)
     SOURCE = DesignPoint(1.476e-6, 0.944)
     ACCESS = AccessTransistor("nfet_5v0", 0.6e-6, 1182.0)
+    BIPOLAR = Bipolar("pnp_generic", 0.693, -1.768e-3)
     SWITCH_OHM = 828.0
     QUAD_FACTOR = 0.694
 
@@ -118,3 +120,13 @@ class Generic180(Process):
             card.definition(p_speed if card.p_channel else n_speed, mismatch) for card in CARDS
         )
         circuit.raw_spice += f".temp {self.temperature_celsius!r}\n"
+
+    def apply_bipolar(self, circuit: Circuit) -> None:
+        """Write the card of the substrate pnp, which has no corners."""
+        circuit.raw_spice += (
+            ".subckt pnp_generic c b e\n"
+            "q0 c b e pnp_generic_card\n"
+            ".model pnp_generic_card pnp is=1e-17 bf=4 vaf=200 xti=3 eg=1.17 rb=30 re=1 rc=10 "
+            "cje=0.1p cjc=0.05p tf=1n\n"
+            ".ends pnp_generic\n"
+        )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PySpice.Spice.Netlist import Circuit
 
-from cosim.circuits.process import AccessTransistor, DesignPoint, Process
+from cosim.circuits.process import AccessTransistor, Bipolar, DesignPoint, Process
 from cosim.errors import ConfigurationError, NetlistError
 
 
@@ -49,6 +49,7 @@ class GF180MCU(Process):
     MIRROR = DesignPoint(2.26e-6, 0.835)
     SOURCE = DesignPoint(0.867e-6, 1.0)
     ACCESS = AccessTransistor("nfet_06v0", 0.7e-6, 698.0)
+    BIPOLAR = Bipolar("pnp_10p00x10p00", 0.6733, -1.794e-3)
     SWITCH_OHM = 680.0
     QUAD_FACTOR = 0.70
 
@@ -78,3 +79,9 @@ class GF180MCU(Process):
             f'{variation}.lib "{folder}/sm141064.ngspice" {section}\n'
             f".temp {self.temperature_celsius!r}\n"
         )
+
+    def apply_bipolar(self, circuit: Circuit) -> None:
+        """Include the bipolar models, whose corners are fast, slow and typical alone."""
+        folder = self.model_folder or installed_model_folder()
+        corner = self.corner if self.corner in ("ff", "ss") else "typical"
+        circuit.raw_spice += f'.lib "{folder}/sm141064.ngspice" bjt_{corner}\n'

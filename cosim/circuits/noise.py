@@ -1,0 +1,66 @@
+"""Noise sources of the Wiener term: held draws, and ngspice's TRNOISE.
+
+The reverse SDE adds sqrt(beta) dw to the state. Held over h = 1/updates of tau, an increment of
+variance h is a rate of standard deviation 1/sqrt(h) = sqrt(updates). The source carries
+volt_per_unit * draw, draw ~ N(0, 1); the gain sqrt(updates) is in the summing resistor, so that
+the source stays within the supplies. The published bench holds its noise too (fact sheet,
+section 4).
+
+`add_held_noise` plays draws that are known, so the solve repeats bit for bit and software can
+follow the same path. `TransientNoise` is ngspice's white noise, N(0, 1) each hold, on a straight
+line between them: its integral has the same variance, but no seed makes it repeat (ngspice 46).
+Source: Kloeden and Platen, Numerical Solution of Stochastic Differential Equations, section 9.1
+(piecewise constant driving process); ngspice manual, section 4.1.7 (TRNOISE).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PySpice.Spice.Netlist import Circuit, SubCircuit
+
+from cosim.circuits.waveform import piecewise_linear
+from cosim.scaling import Scaling
+
+EDGE_PART = 0.05
+"""Of the hold time: between two draws the source ramps, centred on the boundary, so that each
+increment keeps its integral but for half an edge of its neighbours."""
+
+
+def add_held_noise(
+    circuit: Circuit, node: str, reference: str, draws: np.ndarray, scaling: Scaling
+) -> None:
+    """Drive `node` against `reference` by draws [updates] held one after the other."""
+    hold = scaling.solve_second / len(draws)
+    edge = EDGE_PART * hold / 2
+    boundaries = scaling.precharge_second + hold * np.arange(1, len(draws))
+    time = np.concatenate([[0.0], np.stack([boundaries - edge, boundaries + edge], axis=1).ravel()])
+    piecewise_linear(
+        circuit, node, reference, time, scaling.volt_per_unit * np.repeat(draws, 2)[:-1]
+    )
+
+
+class TransientNoise(SubCircuit):
+    """White noise in a transient analysis, nothing else. Nodes: out, analog_ground.
+
+    Args:
+        rms_volt: standard deviation of each draw.
+        hold_second: time from draw to draw; the one-sided density at low frequency is
+            2 rms_volt^2 hold_second.
+    """
+
+    def __init__(self, name: str, rms_volt: float, hold_second: float) -> None:
+        super().__init__(name, "out", "analog_ground")
+        self.V("noise", "out", "analog_ground", f"dc 0 trnoise({rms_volt!r} {hold_second!r} 0 0)")
+
+
+@dataclass(frozen=True)
+class WienerNoise:
+    """The noise of one solve.
+
+    Attributes:
+        updates: draws in a solve.
+        draws: N(0, 1) [updates, states]; None for ngspice's own.
+    """
+
+    updates: int
+    draws: np.ndarray | None = None
