@@ -18,9 +18,13 @@ def piecewise_linear(
     PySpice's own PWL class prints units and one endless line; this one prints 17 digits on
     continuation lines, so that a recorded waveform is played back bit for bit.
     """
+    netlist.V(node, node, reference, "PWL(" + "\n+ ".join(pair_lines(time_second, volt)) + ")")
+
+
+def pair_lines(time_second: np.ndarray, volt: np.ndarray) -> list[str]:
+    """Times [n] and values [n] as pairs of 17 digits, a few on a line."""
     pairs = [f"{t:.17g} {v:.17g}" for t, v in zip(time_second, volt, strict=True)]
-    lines = [
+    return [
         " ".join(pairs[start : start + _PAIRS_PER_LINE])
         for start in range(0, len(pairs), _PAIRS_PER_LINE)
     ]
-    netlist.V(node, node, reference, "PWL(" + "\n+ ".join(lines) + ")")
