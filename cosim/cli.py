@@ -1,5 +1,6 @@
 """The command `cosim`. Heavy imports wait inside the commands, so that `--help` is instant."""
 
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -346,7 +347,9 @@ def bench(
         console.print(f"figure   {output / name}.png", highlight=False, soft_wrap=True)
 
 
-trace_app = typer.Typer(help="Look into a recorded trace.", no_args_is_help=True)
+trace_app = typer.Typer(
+    help="Look into a recorded trace, export it, import others.", no_args_is_help=True
+)
 app.add_typer(trace_app, name="trace")
 TraceFile = Annotated[Path, typer.Argument(help="A trace, finished or still being written.")]
 
@@ -366,6 +369,47 @@ def verify(path: TraceFile, debug: Debug = False) -> None:
 
     Trace.open(path).verify()
     console.print(f"{escape(str(path))}: every value is as it was recorded.", highlight=False)
+
+
+@trace_app.command()
+def export(
+    path: TraceFile,
+    output: Annotated[
+        Path, typer.Argument(help="File to write: .raw, .csv, .vcd, .parquet or .pwl.")
+    ],
+    signals: Annotated[
+        list[str] | None,
+        typer.Option(help="Name or pattern with * and ?, may be repeated (default: all)."),
+    ] = None,
+    start: Annotated[float, typer.Option(help="First circuit time in seconds.")] = -math.inf,
+    stop: Annotated[float, typer.Option(help="Last circuit time in seconds.")] = math.inf,
+    member: Annotated[int | None, typer.Option(help="Which one, of an ensemble.")] = None,
+    as_text: Annotated[bool, typer.Option("--ascii", help="A .raw file as text.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Write signals for another program: SPICE, a waveform viewer, pandas, a spreadsheet."""
+    from cosim.trace import Trace
+    from cosim.trace.exchange import export_trace
+
+    with Trace.open(path) as trace, _interruptible(f"{output} is as it was."):
+        chosen = trace if member is None else trace.member(member)
+        export_trace(chosen.window(start, stop), output, signals or ["*"], as_text=as_text)
+    console.print(f"export   {output}", highlight=False, soft_wrap=True, markup=False)
+
+
+@trace_app.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(help="A .raw file of ngspice or LTspice, or a .csv.")],
+    output: Annotated[Path, typer.Argument(help="The trace to make.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing trace.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Make a trace of a foreign simulator's waveforms, to compare them with our own."""
+    from cosim.trace.exchange import import_trace
+
+    with _interruptible(f"{output} is as it was."):
+        import_trace(source, output, overwrite=force)
+    console.print(f"trace    {output}", highlight=False, soft_wrap=True, markup=False)
 
 
 @app.command()

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from cosim.cli import main
-from cosim.trace import Trace
+from cosim.trace import Signal, Trace, TraceWriter
+from tests.trace.recordings import PROVENANCE, record
 
 IDEAL = ("--fidelity", "opamp=ideal")
 
@@ -228,3 +229,42 @@ def test_bench_writes_the_sheet_and_its_figures(cosim: Callable[..., Done], tmp_
 )
 def test_bench_refuses(cosim: Callable[..., Done], arguments: tuple[str, ...], says: str) -> None:
     assert_one_paragraph(cosim("bench", *arguments), says)
+
+
+def test_a_trace_is_exported_and_imported(cosim: Callable[..., Done], tmp_path: Path) -> None:
+    record(tmp_path / "run.h5", points=100)
+    some = ("--signals", "integrator_*", "--signals", "supply.current", "--start", "5e-9")
+    assert (
+        cosim("trace", "export", "run.h5", "a.raw", *some, "--stop", "9.1e-9", "--ascii").code == 0
+    )
+    assert "Values:" in (tmp_path / "a.raw").read_text()
+    done = cosim("trace", "import", "a.raw", "back.h5")
+    assert done.code == 0 and "back.h5" in done.output
+    with Trace.open(tmp_path / "back.h5") as back:
+        assert back.names == ["integrator_0.out", "integrator_1.out", "supply.current"]
+        assert back.points == 5
+        assert back.provenance.command_line == "cosim trace import a.raw back.h5"
+    assert_one_paragraph(cosim("trace", "import", "a.raw", "back.h5"), "exists already", "--force")
+    assert cosim("trace", "import", "a.raw", "back.h5", "--force").code == 0
+    assert_one_paragraph(cosim("trace", "export", "run.h5", "a.txt"), "known are .raw, .csv, .vcd")
+    assert_one_paragraph(cosim("trace", "export", "run.h5", "a.csv", "--ascii"), "--ascii")
+    (tmp_path / "bad.raw").write_bytes(b"no waveform")
+    assert_one_paragraph(cosim("trace", "import", "bad.raw", "bad.h5"), "bad.raw", "no header")
+    assert not (tmp_path / "bad.h5").exists()
+
+
+def test_one_member_of_an_ensemble_is_exported(cosim: Callable[..., Done], tmp_path: Path) -> None:
+    with TraceWriter.create(
+        tmp_path / "run.h5", signals=[Signal("a.b", "V")], provenance=PROVENANCE, members=2
+    ) as writer:
+        for point in range(3):
+            for member in range(2):
+                writer.append([point * 1e-9], [[10.0 * member + point]], member)
+        writer.finish()
+    assert_one_paragraph(cosim("trace", "export", "run.h5", "a.csv"), "an ensemble", "--member 0")
+    assert_one_paragraph(
+        cosim("trace", "export", "run.h5", "a.csv", "--member", "2"), "no member 2"
+    )
+    assert cosim("trace", "export", "run.h5", "a.csv", "--member", "1").code == 0
+    values = [line.split(",")[1] for line in (tmp_path / "a.csv").read_text().splitlines()]
+    assert values == ["a.b (V)", "10", "11", "12"]

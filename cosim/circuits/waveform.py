@@ -23,9 +23,14 @@ def piecewise_linear(
 
     PySpice's own PWL class prints units and one endless line.
     """
+    lines = "\n+ ".join(pair_lines(time_second, volt, digits))
+    netlist.V(node, node, reference, f"PWL({lines})")
+
+
+def pair_lines(time_second: np.ndarray, volt: np.ndarray, digits: int = 17) -> list[str]:
+    """Times [n] and values [n] as pairs of so many digits, a few on a line."""
     pairs = [f"{t:.{digits}g} {v:.{digits}g}" for t, v in zip(time_second, volt, strict=True)]
-    lines = [
+    return [
         " ".join(pairs[start : start + _PAIRS_PER_LINE])
         for start in range(0, len(pairs), _PAIRS_PER_LINE)
     ]
-    netlist.V(node, node, reference, "PWL(" + "\n+ ".join(lines) + ")")

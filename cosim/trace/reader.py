@@ -4,7 +4,8 @@ import copy
 import difflib
 import fnmatch
 import importlib
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -33,6 +34,7 @@ from cosim.trace.schema import (
     STATUSES,
     Event,
     Signal,
+    chunk_points,
     content_sha256,
 )
 
@@ -103,10 +105,15 @@ class SignalView:
 
 
 class Table:
-    """Signals that share a time base, all of a run or some of its points."""
+    """Signals that share a time base, all of a run or some of its points.
+
+    Attributes:
+        path: the file.
+    """
 
     def __init__(self, record: "Record", rows: range | np.ndarray | None) -> None:
         """For `Trace`. Without rows, it stands for all members of an ensemble."""
+        self.path = record.path
         self._record = record
         self._rows = rows
 
@@ -152,9 +159,22 @@ class Table:
 
     def window(self, first_second: float, last_second: float) -> Self:
         """The points between two circuit times, both included."""
-        first = int(np.searchsorted(self.time_second, first_second, side="left"))
-        last = int(np.searchsorted(self.time_second, last_second, side="right"))
+
+        def time_second(point: int) -> float:
+            return float(self.read("time", slice(point, point + 1))[0])
+
+        points = range(self.points)  # searched in the file: of a long run, times fill a memory too
+        first = bisect_left(points, first_second, key=time_second)
+        last = bisect_right(points, last_second, key=time_second)
         return self._showing(self._chosen_rows[first:last])
+
+    def blocks(self, names: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Times [n] and values [n, names] of all points in turn, never more than fit in memory."""
+        step = chunk_points(1 + len(names))
+        for first in range(0, self.points, step):
+            block = slice(first, first + step)
+            columns = [self.read(name, block) for name in names]
+            yield self.read("time", block), np.stack(columns, axis=1)
 
     def decimated(self, name: str, points: int) -> tuple[np.ndarray, np.ndarray]:
         """Times and values of at most `points` samples that keep every peak of a plot."""
@@ -162,14 +182,14 @@ class Table:
 
     def to_pandas(self) -> "pd.DataFrame":
         """All signals by name, indexed by circuit time."""
-        pandas = _optional("pandas")
+        pandas = optional("pandas")
         index = pandas.Index(self.time_second, name="time_second")
         return pandas.DataFrame({name: self[name].values for name in self}, index=index)
 
     def to_xarray(self) -> "xr.Dataset":
         """All signals by name along 'time_second', with units and descriptions."""
         signals = [self[name] for name in self]
-        return _optional("xarray").Dataset(
+        return optional("xarray").Dataset(
             {
                 signal.name: (
                     "time_second",
@@ -195,7 +215,7 @@ class Table:
         if self._rows is None:
             raise TraceError(
                 f"{self._record.path} holds an ensemble, each member on its own time grid. "
-                "Choose one with `trace.member(0)`."
+                "Choose one with `trace.member(0)`, or --member 0 on the command line."
             )
         return self._rows
 
@@ -429,7 +449,12 @@ class Trace(Table):
         return "\n".join([*lines, f"events ({len(self.events)})"])
 
 
-def _optional(library: str) -> Any:
+def optional(library: str) -> Any:
+    """A library that only some need.
+
+    Raises:
+        TraceError: it is not installed.
+    """
     try:
         return importlib.import_module(library)
     except ImportError:

@@ -43,6 +43,7 @@ little-endian float64, columns as in `/tail`.
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple, get_args
@@ -101,7 +102,7 @@ EVENT_TYPE = np.dtype(
     ]
 )
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_#+-]*(\.[A-Za-z0-9_][A-Za-z0-9_#+-]*)+")
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_#+-]*(\.[A-Za-z0-9_][A-Za-z0-9_#+-]*)+")
 _LONGEST_NAME = 200
 
 
@@ -123,7 +124,7 @@ class Signal:
     description: str = ""
 
     def __post_init__(self) -> None:
-        if len(self.name) > _LONGEST_NAME or not _NAME.fullmatch(self.name):
+        if len(self.name) > _LONGEST_NAME or not NAME.fullmatch(self.name):
             raise TraceError(
                 f"A signal cannot be named {self.name[:_LONGEST_NAME]!r} in a trace. Name it by "
                 "block and node, such as 'integrator_0.out': letters, digits, '_', '#', '+' and "
@@ -139,7 +140,8 @@ def check_names(signals: Sequence[Signal]) -> None:
     """
     names = {signal.name for signal in signals}
     if len(names) < len(signals):
-        twice = sorted({s.name for s in signals if [t.name for t in signals].count(s.name) > 1})
+        counts = Counter(signal.name for signal in signals)
+        twice = sorted(name for name, count in counts.items() if count > 1)
         raise TraceError(f"Signals {twice} are given twice. Give each signal a name of its own.")
     for name in names:
         parts = name.split(".")
@@ -180,6 +182,13 @@ def dataset_path(column: str) -> str:
 def chunk_points(columns: int) -> int:
     """Points in a chunk of a table with so many columns."""
     return max(1, min(CHUNK_POINTS, _BUFFER_VALUES // columns))
+
+
+def first_disorder(before_second: float, time_second: np.ndarray) -> int | None:
+    """The first of times [n] that is not finite or goes back, the first of all against `before`."""
+    earlier = np.concatenate([[before_second], time_second[:-1]])
+    wrong = np.flatnonzero(~(np.isfinite(time_second) & (time_second >= earlier)))
+    return int(wrong[0]) if len(wrong) else None
 
 
 def fitted(text: str, size_byte: int = MESSAGE_BYTES) -> bytes:

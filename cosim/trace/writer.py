@@ -29,6 +29,7 @@ from cosim.trace.schema import (
     column_names,
     content_sha256,
     dataset_path,
+    first_disorder,
     fitted,
 )
 
@@ -97,12 +98,11 @@ class _TableWriter:
     def _check_time(self, time_second: np.ndarray, index: int) -> None:
         """Points are found by their time: it must be finite and not go back."""
         before = np.concatenate([self._last_second[[index]], time_second])
-        wrong = np.flatnonzero(~(np.isfinite(time_second) & (time_second >= before[:-1])))
-        if len(wrong):
-            row = wrong[0]
+        wrong = first_disorder(self._last_second[index], time_second)
+        if wrong is not None:
             raise TraceError(
-                f"A point at {time_second[row]:.9g} s cannot be recorded after one at "
-                f"{before[row]:.9g} s: a trace needs finite times that do not go back. What was "
+                f"A point at {time_second[wrong]:.9g} s cannot be recorded after one at "
+                f"{before[wrong]:.9g} s: a trace needs finite times that do not go back. What was "
                 "recorded before is kept. This is a fault of what sent the points; report it."
             )
         self._last_second[index] = before[-1]
@@ -190,7 +190,7 @@ class TraceWriter:
         if members is not None and members < 1:
             raise ValueError("an ensemble has at least one member")
         if path.exists() and not overwrite:
-            raise _exists(path)
+            raise already_exists(path)
         # What bears the final name, an old trace included, can be opened at every moment.
         partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.partial")
         try:
@@ -202,7 +202,7 @@ class TraceWriter:
                 with suppress(OSError):  # it has been renamed, or could not be made
                     partial.unlink()
         except FileExistsError:
-            raise _exists(path) from None
+            raise already_exists(path) from None
         except (OSError, RuntimeError, ValueError) as error:
             raise TraceError(
                 f"The trace {path} cannot be created: {_reason(error)}. Choose a folder that "
@@ -408,7 +408,8 @@ def _publish(partial: Path, path: Path, overwrite: bool) -> h5py.File:
     return file
 
 
-def _exists(path: Path) -> TraceError:
+def already_exists(path: Path) -> TraceError:
+    """For a trace that would replace another without being asked to."""
     return TraceError(
         f"The trace {path} exists already and is not overwritten. Give another path, or ask for "
         "it to be replaced (--force; overwrite=True in Python)."

@@ -116,7 +116,6 @@ def test_one_sample_glitch_survives_decimation(tmp_path: Path) -> None:
 
 
 def test_to_pandas(trace: Trace) -> None:
-    pytest.importorskip("pandas")
     frame = trace.to_pandas()
     assert list(frame) == trace.names
     assert frame.index.name == "time_second"
@@ -124,7 +123,6 @@ def test_to_pandas(trace: Trace) -> None:
 
 
 def test_to_xarray(trace: Trace) -> None:
-    pytest.importorskip("xarray")
     dataset = trace.to_xarray()
     assert dataset["supply.current"].attrs["units"] == "A"
     assert float(

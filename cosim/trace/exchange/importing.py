@@ -1,0 +1,94 @@
+"""Reads a foreign simulator's waveforms into a trace, to compare them with our own."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import tomli_w
+
+from cosim.errors import ConfigurationError, TraceError
+from cosim.trace.exchange.csv_file import read_csv
+from cosim.trace.exchange.foreign import Foreign
+from cosim.trace.exchange.raw_read import read_raw
+from cosim.trace.exchange.replacing import replacing
+from cosim.trace.provenance import Provenance
+from cosim.trace.schema import first_disorder
+from cosim.trace.writer import TraceWriter, already_exists
+
+READERS: dict[str, Callable[[BinaryIO], Foreign]] = {".raw": read_raw, ".csv": read_csv}
+_MOST_SIGNALS = 10_000
+_LONGEST_FACT = 500
+
+
+def import_trace(source: str | Path, path: str | Path, *, overwrite: bool = False) -> None:
+    """Make a trace of a .raw file of ngspice or LTspice, or of a CSV file.
+
+    Args:
+        source: the foreign file.
+        path: the trace, whole or not there at all; its provenance names the file and its SHA-256.
+        overwrite: replace an existing trace.
+
+    Raises:
+        ConfigurationError: no such format.
+        TraceError: the file is not there or not what it says, or the trace cannot be written.
+    """
+    source, path = Path(source), Path(path)
+    reader = READERS.get(source.suffix.lower())
+    if reader is None:
+        raise ConfigurationError(
+            f"{source} cannot be imported: the format is chosen by the file's ending, and known "
+            f"are {', '.join(READERS)}. Have the other program write one of these."
+        )
+    if path.exists() and not overwrite:
+        raise already_exists(path)
+    with _reading(source), source.open("rb") as file, replacing(path) as partial:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        file.seek(0)
+        foreign = reader(file)
+        if len(foreign.columns) > _MOST_SIGNALS:
+            raise ValueError(f"it has more than {_MOST_SIGNALS} signals")
+        with TraceWriter.create(
+            partial,
+            signals=[column.signal for column in foreign.columns],
+            provenance=_provenance(source, sha256, foreign.facts),
+        ) as writer:
+            before = -np.inf
+            for time_second, values in foreign.blocks:
+                wrong = first_disorder(before, time_second)
+                if wrong is not None:
+                    raise ValueError(
+                        f"its time {time_second[wrong]:.9g} s is not finite, or follows a later one"
+                    )
+                before = time_second[-1]
+                writer.append(time_second, values)
+            if before == -np.inf:
+                raise ValueError("it holds no points")
+            writer.finish()
+
+
+def _provenance(source: Path, sha256: str, facts: dict[str, str]) -> Provenance:
+    origin = {"file": str(source), "sha256": sha256}
+    origin |= {key: fact[:_LONGEST_FACT] for key, fact in facts.items()}
+    return Provenance.collect(
+        configuration_toml=tomli_w.dumps({"imported": origin}),
+        netlist="",
+        seeds={},
+        ngspice_version="not used",
+    )
+
+
+@contextmanager
+def _reading(source: Path) -> Iterator[None]:
+    """Whatever a foreign file is not becomes one error."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        said = " ".join((getattr(error, "strerror", None) or str(error)).split())[:300]
+        raise TraceError(
+            f"{source} cannot be imported: {said}. It must be the whole result of one transient "
+            "analysis, with times in seconds that do not go back. Get a good copy, or have the "
+            "other program write it again."
+        ) from error

@@ -1,0 +1,23 @@
+"""Parquet, for pandas and other tools of data analysis."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cosim.trace.exchange.ordered import ordered_blocks
+from cosim.trace.reader import Table, optional
+
+
+def write_parquet(path: Path, table: Table, names: Sequence[str]) -> None:
+    """Write 'time_second' and signals [names] of a table, with the units in the fields' metadata.
+
+    Raises:
+        TraceError: pyarrow is not installed.
+    """
+    arrow, parquet = optional("pyarrow"), optional("pyarrow.parquet")
+    units = [("time_second", "s"), *((name, table[name].unit) for name in names)]
+    schema = arrow.schema(
+        [arrow.field(name, arrow.float64(), metadata={"units": unit}) for name, unit in units]
+    )
+    with parquet.ParquetWriter(path, schema) as writer:
+        for time_second, values in ordered_blocks(table, names):
+            writer.write_batch(arrow.record_batch([time_second, *values.T], schema=schema))
