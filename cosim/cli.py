@@ -347,6 +347,43 @@ def bench(
         console.print(f"figure   {output / name}.png", highlight=False, soft_wrap=True)
 
 
+@app.command()
+def figures(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Such as opamp_bode (default: all).")
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="ngspice processes.", min=1)] = 1,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder (default results/figures).")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Make those again that are there.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Make the figures of the blocks, with their data in BLOCK.csv, and a page that shows them."""
+    from cosim.experiments.figures import PROJECT_FIGURES, find_figures, gallery, make_figures
+    from cosim.run import make_folder, write_text
+
+    wanted = find_figures(names or [])
+    folder = output or PROJECT_FIGURES
+    make_folder(folder)
+    missing = [name for name in wanted if force or not (folder / f"{name}.png").is_file()]
+    with (
+        _interruptible("Figures that were made are kept; the same command makes the others."),
+        _progress(TaskProgressColumn()) as progress,
+    ):
+        bar = progress.add_task("figures", total=len(missing))
+        for name, path in make_figures(missing, folder, jobs):
+            progress.update(bar, advance=1, description=name)
+            console.print(f"figure   {path}", highlight=False, soft_wrap=True)
+    page = (folder.parent if output is None else folder) / "README.md"
+    write_text(page, gallery(folder, page))
+    for name in wanted:
+        if name not in missing:
+            console.print(f"is there {folder / name}.png", highlight=False, soft_wrap=True)
+
+
 trace_app = typer.Typer(
     help="Look into a recorded trace, export it, import others.", no_args_is_help=True
 )

@@ -61,6 +61,8 @@ class NoiseBench:
         frequency, power = welch(waves, fs=STEPS_PER_HOLD / HOLD_SECOND, nperseg=1000)
         measured = np.sqrt(power.mean(axis=0))
         low = (frequency > 0) & (frequency < 0.1 / HOLD_SECOND)
+        # Beyond the first zero the sampling's aliases count.
+        shown = (frequency > 0) & (frequency < 0.9 / HOLD_SECOND)
         # A straight line between draws: the transform of a triangle.
         expected = density(RMS_VOLT, HOLD_SECOND) * np.sinc(frequency * HOLD_SECOND) ** 2
         return Measured(
@@ -75,8 +77,8 @@ class NoiseBench:
             {
                 "wave": (grid, waves[0]),
                 "draws": (np.arange(draws.size, dtype=float), draws.ravel()),
-                "density": (frequency[1:], measured[1:]),
-                "expected density": (frequency[1:], expected[1:]),
+                "density": (frequency[shown], measured[shown]),
+                "expected density": (frequency[shown], expected[shown]),
                 "variance": (elapsed, variance),
                 "expected variance": (elapsed, brownian),
             },

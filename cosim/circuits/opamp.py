@@ -52,7 +52,7 @@ class OpAmpSpec:
     miller_farad: float = 4e-12
     output_transconductance_ratio: float = 12.0
     supply_volt: float = 3.3
-    dc_gain: float = 1e4
+    dc_gain: float = 2.8e4
     swing_margin_volt: float = 0.2
     topology: Topology = "miller"
 

@@ -41,7 +41,8 @@ class VoltageReferenceSpec:
         feedback_ohm: of the amplifier, in all.
         core, buffer: op-amps of the loop and of the amplifier. The buffer sinks and sources what
             a solver draws, 3 mA.
-        output_ohm: closed-loop output resistance of the macro model.
+        output_ohm, corner_hertz, open_ohm: output impedance of the macro model: at low frequency,
+            where it starts to rise with the loop's falling gain, and without a loop.
     """
 
     volt: float = 1.65
@@ -51,7 +52,9 @@ class VoltageReferenceSpec:
     buffer: OpAmpSpec = OpAmpSpec(
         gbw_hertz=8e6, miller_farad=10e-12, load_farad=20e-12, output_transconductance_ratio=60.0
     )
-    output_ohm: float = 0.05
+    output_ohm: float = 0.16
+    corner_hertz: float = 20e3
+    open_ohm: float = 55.0
 
     @classmethod
     def of_supply(cls, supply_volt: float) -> "VoltageReferenceSpec":
@@ -87,12 +90,10 @@ class MacroVoltageReference(SubCircuit):
 
     def __init__(self, name: str, spec: VoltageReferenceSpec) -> None:
         super().__init__(name, *NODES)
-        loop_hertz = spec.buffer.gbw_hertz / spec.buffer.dc_gain
         self.V("reference", "inside", "vss", spec.volt)
         self.R("output", "inside", "behind", spec.output_ohm)
-        self.L("output", "behind", "out", spec.output_ohm / (2 * math.pi * loop_hertz))
-        # What the loop's gain no longer lowers at high frequency.
-        self.R("open", "inside", "out", spec.output_ohm * spec.buffer.dc_gain)
+        self.L("output", "behind", "out", spec.output_ohm / (2 * math.pi * spec.corner_hertz))
+        self.R("open", "inside", "out", spec.open_ohm)
 
 
 class BandgapReference(SubCircuit):

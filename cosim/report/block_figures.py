@@ -168,7 +168,8 @@ def draw_reference(sheets: Sequence[Sheet], path: Path) -> None:
     for sheet in sheets:
         curves = sheet.measured.curves
         time, out = curves["start_up"]
-        start.plot(MICRO * time, out, lw=1, label=label_of(sheet, sheets))
+        begins = time < 50e-6
+        start.plot(MICRO * time[begins], out[begins], lw=1, label=label_of(sheet, sheets))
         line.plot(*curves["line"], lw=1)
         frequency, gain = curves["rejection"]
         rejection.semilogx(frequency, 20 * np.log10(np.maximum(gain, 1e-12)), lw=1)
@@ -195,8 +196,8 @@ def draw_noise(sheets: Sequence[Sheet], path: Path) -> None:
     histogram.hist(draws, bins=80, density=True, color="0.8")
     at = np.linspace(draws.min(), draws.max(), 300)
     histogram.plot(at, np.exp(-((at / rms) ** 2) / 2) / (rms * np.sqrt(2 * np.pi)), lw=1)
-    spectrum.loglog(*curves["density"], lw=0.8, label="ngspice")
-    spectrum.loglog(*curves["expected density"], "--", color="black", lw=0.8, label="theory")
+    for name, style in (("density", "-"), ("expected density", "--")):
+        spectrum.loglog(*curves[name], style, lw=0.8, label=name)
     for name, style in (("variance", "-"), ("expected variance", "--")):
         at, squares = curves[name]
         variance.plot(MICRO * at, 1e15 * squares, style, lw=1, label=name)
@@ -220,7 +221,9 @@ def label_of(sheet: Sheet, sheets: Sequence[Sheet]) -> str:
 
 
 def _span(sheets: Sequence[Sheet], name: str, scale: float = 1.0) -> str:
-    values = [scale * sheet.values[name] for sheet in sheets]
+    """Smallest and largest value, of the finest fidelity shown."""
+    finest = sheets[-1].condition.fidelity
+    values = [scale * sheet.values[name] for sheet in sheets if sheet.condition.fidelity is finest]
     low, high = (f"{value:.3g}" for value in (min(values), max(values)))
     return low if low == high else f"{low} to {high}"
 

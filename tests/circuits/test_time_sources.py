@@ -101,6 +101,14 @@ def test_reference_starts_and_holds_at_every_corner(corner: str) -> None:
     assert measured.values["psrr_decibel"] > 40
 
 
+def test_macro_reference_has_the_output_impedance_of_the_transistors() -> None:
+    """From 10 Hz to 100 MHz, over which it rises 300-fold."""
+    frequency, macro = reference(GF180MCU(), Fidelity.MACRO).curves["impedance"]
+    transistor = reference(GF180MCU()).curves["impedance"][1]
+    assert np.abs(np.log(macro / transistor)).max() < np.log(1.4)
+    assert transistor[frequency > 5e6].max() > 200 * transistor[0]
+
+
 def test_references_of_coarser_fidelity_are_exact() -> None:
     for fidelity in (Fidelity.IDEAL, Fidelity.MACRO):
         assert reference(GF180MCU(), fidelity).values["out_volt"] == pytest.approx(1.65, abs=1e-9)
