@@ -15,7 +15,7 @@ import numpy as np
 from PySpice.Spice.Netlist import Circuit, Netlist, SubCircuit
 
 from cosim.circuits.process import AccessTransistor, Process
-from cosim.circuits.rram import NANO, ReadOnlyCell, Rram, RramCard, nanometre
+from cosim.circuits.rram import NANO, ReadOnlyCell, Rram, RramCard, RramDevice, nanometre
 from cosim.circuits.waveform import piecewise_linear
 from cosim.errors import NetlistError
 
@@ -56,7 +56,7 @@ class Cell1T1R(SubCircuit):
 
     NODES = NODES
 
-    def __init__(self, device: Rram | ReadOnlyCell, access: AccessTransistor) -> None:
+    def __init__(self, device: RramDevice | ReadOnlyCell, access: AccessTransistor) -> None:
         parameter = device.PARAMETER
         super().__init__(f"cell_{device.name}", *NODES, **device.parameters)
         self.device, self.access = device, access

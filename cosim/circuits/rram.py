@@ -211,18 +211,35 @@ def nanometre(gap_metre: float) -> str:
     return f"{gap_metre / NANO:.12g}"
 
 
-class Rram(SubCircuit):
+class RramDevice(SubCircuit):
     """Nodes: top, bottom. Parameter: initial_gap, in nm.
 
-    Inside, node `gap` is the state, 1 V for 1 nm, and node `temperature` is in kelvin. At an
-    operating point the gap is the initial one; it moves in a transient analysis.
+    At an operating point the gap is the initial one; it moves in a transient analysis.
     """
 
     PARAMETER = "initial_gap"
 
-    def __init__(self, card: RramCard) -> None:
-        super().__init__(card.name, "top", "bottom", initial_gap=nanometre(card.maximum_gap_metre))
+    def __init__(self, name: str, card: RramCard) -> None:
+        super().__init__(name, "top", "bottom", initial_gap=nanometre(card.maximum_gap_metre))
         self.card = card
+
+    def programmed(self, siemens: float, read_volt: float) -> dict[str, str]:
+        """The parameter for a conductance at a read voltage.
+
+        Raises:
+            NetlistError: as `RramCard.gap`.
+        """
+        return {self.PARAMETER: nanometre(self.card.gap(siemens, read_volt))}
+
+
+class Rram(RramDevice):
+    """The model as a subcircuit that any ngspice runs.
+
+    Inside, node `gap` is the state, 1 V for 1 nm, and node `temperature` is in kelvin.
+    """
+
+    def __init__(self, card: RramCard) -> None:
+        super().__init__(card.name, card)
         # Every exponent is bounded, so that Newton's trial points stay finite: ngspice cannot
         # leave a trial point that is not a number, however small its next step.
         gap = nanometre(card.gap_scale_metre)
@@ -273,14 +290,6 @@ class Rram(SubCircuit):
         self.C("gap", "gap", self.gnd, STATE_FARAD)
         self.R("hold", "gap", "initial", HOLD_OHM)
         self.V("initial", "initial", self.gnd, "{initial_gap}")
-
-    def programmed(self, siemens: float, read_volt: float) -> dict[str, str]:
-        """The parameter for a conductance at a read voltage.
-
-        Raises:
-            NetlistError: as `RramCard.gap`.
-        """
-        return {self.PARAMETER: nanometre(self.card.gap(siemens, read_volt))}
 
 
 class ReadOnlyCell(SubCircuit):

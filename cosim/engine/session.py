@@ -9,8 +9,10 @@ strictly (any line on stderr fails the command).
 import logging
 import math
 import re
+import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -169,6 +171,24 @@ class NgspiceSession(NgSpiceShared):
                 f"ngspice does not accept the netlist: {self._said()}. Correct the line named."
             )
         self._loaded_netlist = netlist
+
+    def load_model(self, path: Path) -> None:
+        """Load a compiled Verilog-A model (.osdi), for all netlists loaded from now on.
+
+        Raises:
+            EngineError: ngspice does not take it; one built without OSDI takes none.
+        """
+        self.last_lines.clear()
+        with tempfile.TemporaryDirectory() as folder:
+            # ngspice splits its command at spaces and semicolons, whatever the quotes.
+            link = Path(folder) / "model.osdi"
+            link.symlink_to(path.resolve())
+            self.exec_command(f"osdi {link}")
+        if self.last_lines:
+            raise EngineError(
+                f"ngspice does not load the compiled Verilog-A model {path}: {self._said()}. "
+                "Compile it again; `cosim doctor` shows whether this ngspice takes such models."
+            )
 
     def set_source(self, name: str, volt: float) -> None:
         """Set the DC value of an independent source of the loaded circuit."""
