@@ -30,7 +30,8 @@ check: setup ## style and types
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 
-figures: setup ## make results/figures again: one solve, and 200 samples
+figures: setup ## make results/figures again: the blocks, one solve, and 200 samples
+	.venv/bin/cosim figures --jobs 2 --force
 	.venv/bin/cosim run circle --samples 200 --jobs 2 --force --output results/runs/figures
 	cp results/runs/figures/solve.png results/figures/circle_solve.png
 	cp results/runs/figures/cloud.png results/figures/circle_cloud.png

@@ -286,7 +286,7 @@ def bench(
         str,
         typer.Argument(
             help="opamp, folded_cascode, integrator, relu, relu_diode, multiplier, "
-            "transimpedance, dac, voltage_reference, noise, cell or crossbar."
+            "transimpedance, dac, voltage_reference, noise, cell, crossbar or decoder."
         ),
     ],
     process: Annotated[str, typer.Option(help="gf180mcu or generic180.")] = "gf180mcu",

@@ -86,25 +86,6 @@ class Cell1T1R(SubCircuit):
         netlist.X(name, self.name, *nodes, **parameters)
 
 
-class WordLineDriver(SubCircuit):
-    """Connects a word line to the word supply when selected, else to ground.
-
-    Nodes: select (0 or vdd_word), word_supply, word_line, vdd_word. A transmission gate passes any
-    word voltage, which SET needs for its compliance.
-    """
-
-    def __init__(self, process: Process, width_metre: float = 10e-6) -> None:
-        super().__init__("word_line_driver", "select", "word_supply", "word_line", "vdd_word")
-        for name, channel, nodes in (
-            ("invert_n", "n", ("deselect", "select", self.gnd, self.gnd)),
-            ("invert_p", "p", ("deselect", "select", "vdd_word", "vdd_word")),
-            ("pass_n", "n", ("word_line", "select", "word_supply", self.gnd)),
-            ("pass_p", "p", ("word_line", "deselect", "word_supply", "vdd_word")),
-            ("ground", "n", ("word_line", "deselect", self.gnd, self.gnd)),
-        ):
-            process.thick(self, name, channel, nodes, width_metre)
-
-
 class Simulator(Protocol):
     """What runs a netlist; `cosim.engine.session.NgspiceSession` does."""
 

@@ -11,12 +11,13 @@ import numpy as np
 
 from cosim.circuits.analog_switch import AnalogSwitchSpec, analog_switch
 from cosim.circuits.bench import Measured
-from cosim.circuits.cell_1t1r import Cell1T1R, Simulator, WriteVerify
+from cosim.circuits.cell_1t1r import SET, Cell1T1R, Simulator, WriteVerify
 from cosim.circuits.cell_bench import CellSpecBench
 from cosim.circuits.crossbar import ProgrammedConductance
 from cosim.circuits.crossbar_sheet import SIZES, CrossbarSheet
 from cosim.circuits.dac import DacSpec, dac
 from cosim.circuits.dac_bench import DacBench
+from cosim.circuits.decoder_bench import DecoderBench
 from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.folded_cascode import FoldedCascodeOpAmp, folded_cascode_values
 from cosim.circuits.integrator import Integrator, IntegratorSpec
@@ -54,6 +55,7 @@ from cosim.report.block_figures import (
     draw_transimpedance,
 )
 from cosim.report.device_figures import (
+    draw_decoder,
     draw_levels,
     draw_loops,
     draw_products,
@@ -162,6 +164,10 @@ def _crossbar(condition: Condition, process: Process, simulator: Simulator) -> T
             Cell1T1R(ReadOnlyCell("programmed"), process.ACCESS), process, simulator, klu
         )
     return CrossbarSheet(ProgrammedConductance(), None, simulator, klu)
+
+
+def _decoder(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
+    return DecoderBench(load_card(), process, simulator.analyse)
 
 
 def _dac(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
@@ -353,6 +359,21 @@ BENCHES: Mapping[str, BlockBench] = {
         lambda supply: {},
         {"mvm_accuracy": draw_products},
         (Fidelity.IDEAL, Fidelity.TRANSISTOR),
+    ),
+    "decoder": BlockBench(
+        _decoder,
+        (
+            Column("selected_volt", "selected", "V"),
+            Column("unselected_volt", "not selected", "V"),
+            Column("rise_second", "rise", "s"),
+            Column("fall_second", "fall", "s"),
+            Column("written_nanometre", "SET, nm", ""),
+            Column("disturbed_nanometre", "others, nm", ""),
+            Column("rest_ampere", "supply at rest", "A"),
+        ),
+        lambda supply: {"selected_volt": SET.word_volt},
+        {"decoder": draw_decoder},
+        (Fidelity.TRANSISTOR,),
     ),
 }
 

@@ -83,6 +83,9 @@ FIGURES = {
         "Crossbar against the ideal product, with and without wires, by size; IR drop; settling",
         (Fidelity.IDEAL, Fidelity.TRANSISTOR),
     ),
+    "decoder": BenchFigure(
+        "decoder", "Row decoder of an array: one cell is SET, the others rest", TRANSISTOR
+    ),
     "relu_transfer": BenchFigure("relu", "ReLU: transfer, its error, and a pulse", LEVELS),
     "multiplier_transfer": BenchFigure(
         "multiplier", "Four-quadrant multiplier: transfer, and what the gain leaves", LEVELS

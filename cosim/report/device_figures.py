@@ -104,6 +104,21 @@ def draw_products(sheets: Sequence[Sheet], path: Path) -> None:
     save_figure(figure, path)
 
 
+def draw_decoder(sheets: Sequence[Sheet], path: Path) -> None:
+    """Row decoder: word lines and gaps while one cell of an array is SET; first sheet."""
+    sheet = sheets[0]
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
+    for axis, prefix in zip(axes, ("word line ", "gap of "), strict=True):
+        for name, (time, values) in sorted(_named(sheet, prefix).items()):
+            axis.plot(MICRO * time, values, lw=1, label=name)
+        axis.legend(fontsize="small")
+        axis.grid(alpha=0.3)
+    axes[0].set(xlabel="time (us)", ylabel="volt", title="word lines: row 0, then 2, then 1")
+    axes[1].set(xlabel="time (us)", ylabel="gap (nm)", title="cells: SET of row 2, column 1")
+    figure.suptitle(f"Row decoder and 1T1R array, {sheet.condition.label}")
+    save_figure(figure, path)
+
+
 def _named(sheet: Sheet, prefix: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Curves whose name starts so, by the rest of the name."""
     return {

@@ -8,15 +8,12 @@ from PySpice.Spice.Netlist import Circuit
 
 from cosim.circuits.cell_1t1r import (
     FORM,
-    NODES,
     READ,
     READ_VOLT,
     RESET,
     SET,
-    WORD_SUPPLY_VOLT,
     Cell1T1R,
     CellBench,
-    WordLineDriver,
     WriteVerify,
     program,
     quasi_static_loop,
@@ -121,24 +118,3 @@ def test_programming_that_fails_says_so() -> None:
     done = program(bench, 0.05e-3, WriteVerify(maximum_pulses=2))
     assert not done.succeeded
     assert len(done.pulses) == 2
-
-
-def test_word_line_driver_selects_one_of_two_rows() -> None:
-    circuit = Circuit("decoder")
-    PROCESS.apply(circuit)
-    driver, cell = WordLineDriver(PROCESS), Cell1T1R(ReadOnlyCell("read_only"), PROCESS.ACCESS)
-    circuit.subcircuit(driver)
-    circuit.subcircuit(cell)
-    circuit.V("supply", "supply", circuit.gnd, WORD_SUPPLY_VOLT)
-    circuit.V("source", "source", circuit.gnd, READ.source_volt)
-    for row, selected in enumerate((WORD_SUPPLY_VOLT, 0.0)):
-        circuit.V(f"select_{row}", f"select_{row}", circuit.gnd, selected)
-        circuit.X(f"driver_{row}", driver.name, f"select_{row}", "supply", f"word_{row}", "supply")
-        circuit.V(f"bit_{row}", f"bit_{row}", "source", READ_VOLT)
-        nodes = [f"bit_{row}", f"word_{row}", "source"]
-        assert len(nodes) == len(NODES)
-        cell.place(circuit, f"cell_{row}", nodes, 0.05e-3)
-    vectors = NgspiceSession.start().analyse(f"{circuit}.op\n.end\n")
-    on, off = (-vectors[f"vbit_{row}#branch"][0] for row in range(2))
-    assert on == pytest.approx(0.05e-3 * READ_VOLT, rel=5e-3)
-    assert abs(off) < 1e-9
