@@ -1,5 +1,7 @@
 """What changes over a solve: converters, noise, the voltage reference."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -91,7 +93,7 @@ def test_bandgap_is_where_its_equations_say(process: Process) -> None:
 
 @pytest.mark.parametrize("corner", GF180MCU.CORNERS)
 def test_reference_starts_and_holds_at_every_corner(corner: str) -> None:
-    """The supply rises; without the start-up transistor the loop may stay at zero."""
+    """The supply rises in 10 us."""
     measured = reference(GF180MCU(corner))
     out = measured.curves["start_up"][1]
     assert out[-1] == pytest.approx(measured.values["out_volt"], rel=1e-3)
@@ -99,6 +101,24 @@ def test_reference_starts_and_holds_at_every_corner(corner: str) -> None:
     assert measured.values["start_up_second"] < 50e-6
     assert measured.values["load_ohm"] < 1.0
     assert measured.values["psrr_decibel"] > 40
+
+
+def test_start_transistor_lifts_the_loop_from_its_other_solution() -> None:
+    """A slow supply and an unlucky offset, cold: without the transistor the loop stays at 0 V."""
+    netlist = VoltageReferenceBench(
+        Fidelity.TRANSISTOR, VoltageReferenceSpec(), GF180MCU("typical", -40.0), 3.3, dict
+    ).netlist
+    for pattern, instead in (
+        (r"PWL\(.*\)", "PWL(0 0 10m 3.3)"),
+        (r"^\.tran .*$", ".tran 100u 12m 0 500u uic"),
+        ("Xcore single many", "Voffset shifted single -10m\nXcore shifted many"),
+    ):
+        netlist, changes = re.subn(pattern, instead, netlist, flags=re.MULTILINE)
+        assert changes == 1
+    transistor = next(line for line in netlist.splitlines() if line.startswith("Xstart "))
+    session = NgspiceSession.start()
+    assert session.analyse(netlist)["out"][-1] > 1.4
+    assert session.analyse(netlist.replace(transistor, ""))["out"][-1] < 0.1
 
 
 def test_macro_reference_has_the_output_impedance_of_the_transistors() -> None:
