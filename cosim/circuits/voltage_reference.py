@@ -6,8 +6,8 @@ R_3. Its output is
     v_bandgap = V_BE + K (kT/q) ln 8,   K = R_1 / R_3 = -(dV_BE/dT) / ((k/q) ln 8),
 
 whose first-order temperature dependence vanishes. A non-inverting amplifier that can drive the
-whole solver brings it to the wanted voltage. A follower whose gate sits two gate-source voltages
-above ground starts the loop, and is off once it runs.
+whole solver brings it to the wanted voltage. While the output is low, a follower lifts the op-amp's
+non-inverting input, as an offset could hold the loop at zero; it is off once the loop runs.
 
 All fidelities have the nodes out, vdd, vss.
 Source: Kuijk, IEEE JSSC 8(3), 1973; Razavi, Design of Analog CMOS Integrated Circuits, 2nd ed.,
@@ -28,7 +28,7 @@ NODES = ("out", "vdd", "vss")
 RATIO = 8
 VOLT_PER_KELVIN = 8.617333262e-5
 ROOM_KELVIN = 300.15
-START_OHM = 2e6
+START_OHM, LIFT_OHM = 1e6, 50e3
 
 
 @dataclass(frozen=True)
@@ -123,9 +123,10 @@ class BandgapReference(SubCircuit):
         self.X("core", core.name, "single", "many", "bandgap", "vdd", "vss")
         length = LENGTH_METRE
         self.R("start", "vdd", "start", f"{START_OHM:.6g}")
-        process.nfet(self, "start", ("vdd", "start", "bandgap", "vss"), 2e-6, length)
-        process.nfet(self, "upper", ("start", "start", "middle", "vss"), 2e-6, length)
-        process.nfet(self, "lower", ("middle", "middle", "vss", "vss"), 2e-6, length)
+        # Weak, so that it waits until the output is well above its threshold.
+        process.nfet(self, "started", ("start", "out", "vss", "vss"), 1e-6, 8 * length)
+        self.R("lift", "vdd", "lift", f"{LIFT_OHM:.6g}")
+        process.nfet(self, "lift", ("lift", "start", "single", "vss"), 2e-6, length)
         gain = spec.volt / bandgap
         lower_ohm = spec.feedback_ohm / gain
         self.R("feedback", "out", "divided", f"{spec.feedback_ohm - lower_ohm:.8g}")
