@@ -281,6 +281,28 @@ def check(
 
 
 @app.command()
+def simulate(
+    file: Annotated[Path, typer.Argument(help="A netlist with one analysis: any .cir or .sp.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write all vectors to this .csv.")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Run a netlist in ngspice; an answer that cannot be trusted is an error that says why."""
+    from cosim.engine.isolated import each_isolated
+    from cosim.engine.simulate import as_csv, simulate_file
+    from cosim.report.sheet import vector_table
+    from cosim.run import write_text
+
+    with _interruptible("Nothing was written."):
+        (vectors,) = each_isolated(simulate_file, [file], jobs=1)
+    console.print(vector_table(vectors))
+    if output is not None:
+        write_text(output, as_csv(vectors))
+        console.print(f"vectors  {output}", highlight=False, soft_wrap=True, markup=False)
+
+
+@app.command()
 def bench(
     block: Annotated[
         str,

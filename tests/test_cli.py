@@ -268,3 +268,20 @@ def test_one_member_of_an_ensemble_is_exported(cosim: Callable[..., Done], tmp_p
     assert cosim("trace", "export", "run.h5", "a.csv", "--member", "1").code == 0
     values = [line.split(",")[1] for line in (tmp_path / "a.csv").read_text().splitlines()]
     assert values == ["a.b (V)", "10", "11", "12"]
+
+
+def test_simulate_writes_vectors_or_says_why_not(
+    cosim: Callable[..., Done], tmp_path: Path
+) -> None:
+    (tmp_path / "value.inc").write_text("R2 b 0 3k\n")
+    netlist, out = tmp_path / "divider.cir", tmp_path / "out.csv"
+    netlist.write_text("divider\nV1 a 0 4\nR1 a b 1k\n.include value.inc\n.op\n.end\n")
+    done = cosim("simulate", str(netlist), "-o", str(out))
+    assert done.code == 0, done.errors
+    header, row = (line.split(",") for line in out.read_text().splitlines())
+    assert float(dict(zip(header, row, strict=True))["b"]) == pytest.approx(3.0)
+    netlist.write_text("divider\nV1 a 0 4\nR1 a b 1k\nC1 b 0 1n\n.ic v(bb)=1\n.tran 1n 1u\n.end\n")
+    refused = cosim("simulate", str(netlist), "-o", str(out))
+    assert refused.code == 3
+    assert "does not exist" in refused.errors
+    assert out.read_text().startswith(",".join(header))

@@ -113,12 +113,23 @@ def _names(scope: Scope) -> Iterator[Finding]:
                     f"{len(element.nodes)} nodes.",
                     f"Its ports are: {' '.join(inner.ports)}.",
                 )  # fmt: skip
+            elif not inner.external:
+                yield from _unknown_parameters(element, inner)
         elif element.letter in MODEL_LETTERS and not scope.has_model(element.target or ""):
             yield Finding(
                 element.line, "unknown model", element.name, "",
                 f"Model '{element.target}' is not defined.",
                 "Define it with .model, or correct the name.",
             )  # fmt: skip
+
+
+def _unknown_parameters(element: Element, inner: Scope) -> Iterator[Finding]:
+    for name in sorted(set(element.parameters) - inner.parameters - {"m"}):
+        yield Finding(
+            element.line, "parameter", element.name, "",
+            f"'{inner.name}' has no parameter '{name}', and ngspice would leave it out.",
+            f"It has: {' '.join(sorted(inner.parameters)) or 'none'}.",
+        )  # fmt: skip
 
 
 def _floating(scope: Scope, observed: frozenset[str]) -> Iterator[Finding]:
@@ -155,6 +166,8 @@ def _values(scope: Scope) -> Iterator[Finding]:
             value = number(text)
             if value is not None and not math.isfinite(value):
                 yield _bad_value(element, name, text, "a number")
+            elif value is not None and value <= 0 and element.letter == "m" and name in "wl":
+                yield _bad_value(element, name, text, "a length above 0")
         for process in processes().values():
             if element.target not in (process.N_MODEL, process.P_MODEL):
                 continue

@@ -120,6 +120,8 @@ class Scope:
     subcircuits: dict[str, "Scope"] = field(default_factory=dict)
     models: dict[str, int] = field(default_factory=dict)
     parent: "Scope | None" = None
+    parameters: frozenset[str] = frozenset()
+    """Names that its .subckt line declares."""
     external: bool = False
     """Defined in a process library: known by name and ports only."""
 
@@ -229,8 +231,8 @@ def parse(text: str, path: Path | None = None) -> Parsed:
     return Parsed(reader.top, reader.problems, frozenset(reader.observed))
 
 
-def read_netlist(path: Path) -> Parsed:
-    """Read a netlist file.
+def read_text(path: Path) -> str:
+    """The text of a netlist file.
 
     Raises:
         ConfigurationError: it cannot be read, or is no text.
@@ -243,7 +245,16 @@ def read_netlist(path: Path) -> Parsed:
         ) from None
     if "\0" in text:
         raise ConfigurationError(f"{path} is no netlist: it holds binary data.")
-    return parse(text, path)
+    return text
+
+
+def read_netlist(path: Path) -> Parsed:
+    """Read a netlist file.
+
+    Raises:
+        ConfigurationError: it cannot be read, or is no text.
+    """
+    return parse(read_text(path), path)
 
 
 class _Reader:
@@ -260,7 +271,7 @@ class _Reader:
 
     def read(self, text: str, path: Path | None, *, titled: bool = True) -> None:
         """Read the statements of one file."""
-        for line, statement in _statements(text, titled):
+        for line, statement in statements(text, titled):
             self._statement(line, statement)
         if self._scope is not self.top and titled:
             self._problem(
@@ -346,12 +357,15 @@ class _Reader:
             return
         name = tokens[1].lower()
         ports = []
+        _, parameters = _split_parameters(tokens[2:])
         for index in range(2, len(tokens)):
             follows = tokens[index + 1] if index + 1 < len(tokens) else ""
             if follows == "=" or tokens[index].lower() == "params:":
                 break
             ports.append(_node(tokens[index]))
-        scope = Scope(name, line, tuple(ports), parent=self._scope)
+        scope = Scope(
+            name, line, tuple(ports), parent=self._scope, parameters=frozenset(parameters)
+        )
         if (other := self._scope.subcircuits.get(name)) is not None and not other.external:
             self._duplicate(line, name, "Subcircuit", other.line)
         self._scope.subcircuits[name] = scope
@@ -458,7 +472,7 @@ def _node(name: str) -> str:
     return GROUND if lower in ("0", "gnd", "gnd!") else lower
 
 
-def _statements(text: str, titled: bool) -> Iterator[tuple[int, str]]:
+def statements(text: str, titled: bool) -> Iterator[tuple[int, str]]:
     """(line number, statement) with continuations joined and comments left out."""
     held, held_line = "", 0
     for line, raw in enumerate(text.splitlines(), start=1):

@@ -30,6 +30,6 @@ def each_isolated(
             yield from pool.map(function, arguments)
         except BrokenProcessPool as error:
             raise WorkerCrashError(
-                "An ngspice process died while it measured. Run the bench again with one corner "
-                "at a time (`--corner`, `--temp`) to find which one."
+                "An ngspice process died at work. Run it again; of a bench, one corner at a time "
+                "(`--corner`, `--temp`) shows which one it is."
             ) from error

@@ -12,16 +12,32 @@ import re
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from PySpice.Spice.NgSpice.Shared import NgSpiceCircuitError, NgSpiceShared, ffi
 
-from cosim.engine.library import NgspiceLibrary, find_library
-from cosim.errors import ConvergenceError, EngineError, NetlistError
+from cosim.circuits.parse import parse
+from cosim.engine.analyses import Analysis, OperatingPoint, SimulatorOptions
+from cosim.engine.audit import (
+    Asked,
+    audit_answer,
+    audit_messages,
+    kirchhoff_residuals,
+    read_asked,
+)
+from cosim.engine.library import NgspiceLibrary, find_library, probe
+from cosim.errors import ConfigurationError, ConvergenceError, EngineError, NetlistError
 
 LAST_LINES = 30
+
+CONFIRMING_RELTOL, CONFIRMING_VOLT, CONFIRMING_AMPERE = 1e-6, 1e-9, 1e-14
+CONFIRMING_GMIN = 1e-15
+DEFAULTS = SimulatorOptions()
+MOVED_PART, MOVED_VOLT = 2e-3, 1e-5
+"""How far a confirmed operating point may move, twice what the default reltol allows."""
 
 _TIME_STEP = re.compile(
     r"Timestep too small.*?time\s*=\s*(?P<time>[\d.eE+-]+).*?timestep\s*=\s*(?P<step>[\d.eE+-]+)"
@@ -90,6 +106,7 @@ class NgspiceSession(NgSpiceShared):
         self.newton_calls = 0
         self.last_time_second = 0.0
         self._loaded_netlist: str | None = None
+        self._asked = Asked()
         super().__init__(send_data=send_data)
 
     # -- commands ---------------------------------------------------------------------------
@@ -117,11 +134,15 @@ class NgspiceSession(NgSpiceShared):
         self.last_lines.append(message.partition(" ")[2])
         return 0
 
+    @property
+    def _lines(self) -> list[str]:
+        return [*self._stderr, *self._stdout]
+
     def _said(self) -> str:
         return " | ".join(line.strip() for line in self.last_lines if line.strip())
 
     def _raise_reported(self, command: str) -> None:
-        lines = [*self._stderr, *self._stdout]
+        lines = self._lines
         for line in lines:
             if match := _TIME_STEP.search(line):
                 where = (match["where"] or "not named by ngspice").strip()
@@ -153,10 +174,11 @@ class NgspiceSession(NgSpiceShared):
         """Load a netlist; one that is loaded already stays.
 
         Raises:
-            NetlistError: ngspice does not accept it.
+            NetlistError: ngspice does not accept it, or would leave out a part of it.
         """
         if netlist == self._loaded_netlist:
             return
+        asked = read_asked(netlist)
         if self._loaded_netlist is not None:
             self.command("remcirc")
             self._loaded_netlist = None
@@ -170,7 +192,8 @@ class NgspiceSession(NgSpiceShared):
             raise NetlistError(
                 f"ngspice does not accept the netlist: {self._said()}. Correct the line named."
             )
-        self._loaded_netlist = netlist
+        self._loaded_netlist, self._asked = netlist, asked
+        audit_messages(self._lines)
 
     def load_model(self, path: Path) -> None:
         """Load a compiled Verilog-A model (.osdi), for all netlists loaded from now on.
@@ -210,6 +233,7 @@ class NgspiceSession(NgSpiceShared):
             if self._failure is not None:
                 raise self._failure
             self._raise_reported("run")
+            audit_messages(self._lines)
         finally:
             self._observer = None
             self.exec_command("destroy all")
@@ -224,17 +248,95 @@ class NgspiceSession(NgSpiceShared):
         """Run a netlist's own analysis line; every vector that it gives, by name.
 
         Raises:
-            NetlistError, ConvergenceError, EngineError.
+            NetlistError, ConvergenceError, EngineError: also where ngspice sees no error, but the
+                answer cannot be what was asked for (see `cosim.engine.audit`).
         """
         self.load(netlist)
-        self.command("run")
-        vectors: dict[str, np.ndarray] = {}
-        for name in self.plot_names:
-            if name != "const":  # `.noise` gives two plots: densities, and totals
-                plot = self.plot(None, name)
-                vectors |= {vector: np.array(values._data) for vector, values in plot.items()}
-        self.command("destroy all")
+        try:
+            self.command("run")
+            audit_messages(self._lines)
+            vectors: dict[str, np.ndarray] = {}
+            for name in self.plot_names:
+                if name != "const":  # `.noise` gives two plots: densities, and totals
+                    plot = self.plot(None, name)
+                    vectors |= {vector: np.array(values._data) for vector, values in plot.items()}
+        finally:
+            self.exec_command("destroy all")
+        audit_answer(self._asked, vectors)
         return vectors
+
+    def solve(
+        self, circuit: str, analysis: Analysis, options: SimulatorOptions = DEFAULTS
+    ) -> dict[str, np.ndarray]:
+        """Run an analysis of a circuit; every vector that it gives, by name.
+
+        Args:
+            circuit: a netlist without analysis and `.end` lines.
+
+        Raises:
+            NetlistError, ConvergenceError, EngineError.
+            ConfigurationError: KLU is asked for, and this ngspice has none.
+        """
+        if options.klu and not probe(find_library()).klu:
+            raise ConfigurationError(
+                "The KLU solver is asked for, but this ngspice was built without it; `cosim "
+                "doctor` shows which ones have it. Leave `klu` out."
+            )
+        return self.analyse(f"{circuit.rstrip()}\n{options.lines}{analysis.line}\n.end\n")
+
+    def operating_point(
+        self, circuit: str, options: SimulatorOptions = DEFAULTS
+    ) -> dict[str, np.ndarray]:
+        """The operating point, confirmed: currents add up to 0 at every node, and it stays where
+        it is with a hundredth of the tolerance and without ngspice's own conductances.
+
+        Args:
+            circuit: a netlist without analysis and `.end` lines.
+
+        Raises:
+            ConvergenceError: it is not confirmed; the error names the node.
+            NetlistError, EngineError: as `solve`.
+        """
+        circuit = circuit.rstrip()
+        found = self.solve(circuit, OperatingPoint(), options)
+
+        def current(name: str) -> float | None:
+            return self._device_value(name) if name[0] == "@" else float(found[name][0])
+
+        worst = max(
+            kirchhoff_residuals(parse(circuit), current),
+            key=lambda residual: abs(residual.ampere) if residual.excessive else 0.0,
+            default=None,
+        )
+        if worst is not None and worst.excessive:
+            raise ConvergenceError(
+                f"ngspice gave an operating point at which the currents into node '{worst.node}' "
+                f"add up to {worst.ampere:.3g} A (the largest is {worst.largest_ampere:.3g} A): "
+                "it is none. Look at what holds that node; `reltol` may be too loose."
+            )
+        tight = replace(
+            options,
+            reltol=CONFIRMING_RELTOL, vntol_volt=CONFIRMING_VOLT, abstol_ampere=CONFIRMING_AMPERE,
+            gmin_siemens=CONFIRMING_GMIN,
+        )  # fmt: skip
+        again = self.solve(f"{circuit}\n.options rshunt=1e18", OperatingPoint(), tight)
+        for name, values in again.items():
+            moved = abs(float(found[name][0]) - float(values[0])) if name in found else 0.0
+            if "#" not in name and moved > MOVED_PART * abs(float(values[0])) + MOVED_VOLT:
+                raise ConvergenceError(
+                    f"The operating point is not confirmed: node '{name}' has "
+                    f"{float(found[name][0]):.6g} V, and {float(values[0]):.6g} V with a tighter "
+                    "tolerance and without gmin and rshunt. Tighten `reltol`, and look for "
+                    "what holds the node."
+                )
+        return found
+
+    def _device_value(self, name: str) -> float | None:
+        """A device's own value in the circuit that was solved last, such as `@r1[i]`."""
+        vector = self._ngspice_shared.ngGet_Vec_Info(name.encode())
+        if vector == ffi.NULL or vector.v_length < 1 or vector.v_realdata == ffi.NULL:
+            return None
+        return float(vector.v_realdata[0])
 
     # -- callbacks from ngspice: an exception must not cross them ---------------------------
 

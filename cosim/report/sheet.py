@@ -1,9 +1,10 @@
-"""A block's spec sheet, as table: what was measured where, beside the design's values."""
+"""Tables of what was measured: a block's spec sheet beside its design, a simulation's vectors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, pstdev
 
+import numpy as np
 from quantiphy import Quantity
 from rich.table import Table
 
@@ -61,6 +62,21 @@ class Column:
         if self.unit == "%":
             return f"{100 * value:.2g} %"
         return Quantity(value, self.unit).render(prec=2)
+
+
+def vector_table(vectors: Mapping[str, np.ndarray]) -> Table:
+    """A simulation's vectors [points] by name: where they begin and end, and their range (of
+    complex ones the magnitude's).
+    """
+    table = Table(box=None, pad_edge=False)
+    table.add_column("vector")
+    for title in ("points", "first", "last", "smallest", "largest"):
+        table.add_column(title, justify="right")
+    for name, values in sorted(vectors.items()):
+        shown = np.abs(values) if np.iscomplexobj(values) else values
+        numbers = (shown[0], shown[-1], shown.min(), shown.max())
+        table.add_row(name, str(len(values)), *(f"{number:.6g}" for number in numbers))
+    return table
 
 
 def spec_table(

@@ -1,0 +1,334 @@
+"""Signs of a wrong answer: what ngspice prints as a mere warning, or not at all, and goes on.
+
+Of many faulty netlists ngspice makes a result and ends with exit code 0. Each sign here turns
+that into an error. `tests/engine/test_wrong_answers.py` has netlists that plain ngspice answers
+wrongly with exit code 0, each caught.
+Source: ngspice manual, chapters 2, 11 and 14; Vladimirescu, The SPICE Book, chapter 10.
+"""
+
+import difflib
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cosim.circuits.parse import GROUND, Device, Parsed, number, statements
+from cosim.errors import ConvergenceError, EngineError, NetlistError
+
+LARGEST = 1e9
+"""Volt or ampere: no circuit here has more."""
+
+POINTS_PER_PERIOD = 8
+"""Fewer cannot show a sine's amplitude within 8 %: 1 - cos(pi / 8)."""
+
+RINGING_POINTS, RINGING_PART = 12, 0.05
+"""So many steps in a row that alternate, by more than this part of their mean and of a hundredth of
+the signal's range, are the trapezoidal rule's, not the circuit's."""
+
+RESIDUAL_PART, RESIDUAL_AMPERE = 5e-3, 1e-9
+"""Largest sum of currents into a node, of the largest of them, and in all. Devices are solved to
+reltol, 1e-3 unless asked otherwise."""
+
+_OPTIONS = """
+    abstol acct autostop badmos3 brief bypass chgtol convabsstep convlimit convstep cshunt
+    defad defas defl defw gmin gminsteps gshunt icstep indverbosity interp itl1 itl2 itl3 itl4 itl5
+    itl6 keepopinfo klu limpts list maxevtiter maxopalter maxord maxwarns method minbreak mindelta
+    newtrunc noacct noinit node nomod noopac noopalter noopiter nopage norefvalue numdgt oldlimit
+    opts pivrel pivtol plotwinsize post probe probe_alli ramptime reltol rshunt savecurrents scale
+    seed seedinfo sim_status sparse srcsteps temp tnom trtol trytocompact vntol warn wnflag
+    xmu xtrtol
+"""
+OPTIONS = frozenset(_OPTIONS.split())
+
+ANALYSES = (".op", ".dc", ".ac", ".noise", ".tran", ".pz", ".sens", ".tf", ".disto", ".sp", ".pss")
+
+IGNORED = (
+    (r"IC on non-existent node", "an initial condition names a node that does not exist"),
+    (r"Nodeset on non-existent node", "a nodeset names a node that does not exist"),
+    (r"unrecognized parameter|unknown parameter", "a parameter is unknown and was left out"),
+    (r"non-increasing PWL", "a PWL source's times do not increase"),
+    (r"unsupported integration method", "the method is unknown; the default was taken"),
+    (r"not positive definite", "the coupling of inductors has more than the whole flux"),
+    (r"is too small, set to", "a resistance of 0 was replaced by another"),
+    (r"\bfailed!", "a measurement failed"),
+    (r"can't find (the )?model|unable to find definition of model", "a model is missing"),
+    (r"Transient op finished", "no operating point was found by Newton's method, gmin or source "
+     "stepping; the state at the end of a transient with relaxed steps stands for it"),
+)  # fmt: skip
+"""What ngspice prints, and what it then did."""
+
+_IGNORED = [(re.compile(pattern, re.IGNORECASE), meaning) for pattern, meaning in IGNORED]
+_TITLED_ELEMENT = re.compile(
+    r"^\s*(?:[rcl]\w*\s+\S+\s+\S+\s+[{']?[\d.+-]|[vi]\w*\s+\S+\s+\S+\s+(?:dc\b|ac\b|sin\b|pulse\b|"
+    r"pwl\b|exp\b|sffm\b|[\d.+-])|[dqmjx]\w*(?:\s+\S+){3,}\s+\w+\s*=|\.\w+)",
+    re.IGNORECASE,
+)
+_SINE = re.compile(r"\bsin\s*\(?\s*(\S+)[\s,]+(\S+)[\s,]+([^\s,)]+)", re.IGNORECASE)
+_INITIAL = re.compile(r"v\s*\(\s*([^\s,()]+)\s*\)\s*=\s*([^\s,()]+)", re.IGNORECASE)
+_SAVED = re.compile(r"\bv\s*\(\s*([^\s,()]+)\s*\)", re.IGNORECASE)
+
+
+@dataclass
+class Asked:
+    """What a netlist asks for, as far as an answer can be held against it.
+
+    Attributes:
+        analysis: the words of its analysis line, lower case.
+        stop_second: of its transient.
+        initial_volts: of `.ic`, by node.
+        saved_nodes: of `.save`.
+        shortest_period_second: of its sine sources.
+    """
+
+    analysis: list[str] = field(default_factory=list)
+    stop_second: float | None = None
+    initial_volts: dict[str, float] = field(default_factory=dict)
+    saved_nodes: set[str] = field(default_factory=set)
+    shortest_period_second: float = math.inf
+
+
+def read_asked(netlist: str) -> Asked:
+    """What a netlist asks for.
+
+    Raises:
+        NetlistError: it asks for what ngspice would leave out without a word: an element in the
+            title line, an unknown option, a second analysis of one kind, none at all, a response
+            to no source.
+    """
+    title = netlist.partition("\n")[0]
+    if _TITLED_ELEMENT.match(title) and not title.lower().startswith(".title"):
+        raise NetlistError(
+            f"The netlist's first line is its title, whatever it says, so that '{title.strip()}' "
+            "would be left out. Put a title line before it."
+        )
+    asked = Asked()
+    counts: Counter[str] = Counter()
+    depth, stimulated = 0, False
+    for line, statement in statements(netlist, titled=True):
+        words = statement.lower().replace("=", " = ").split()
+        depth += {".subckt": 1, ".ends": -1}.get(words[0], 0)
+        if words[0] in (".option", ".options"):
+            _known_options(line, words[1:])
+        elif words[0] in ANALYSES:
+            counts[words[0]] += 1
+            _take_analysis(asked, words)
+        elif words[0] == ".ic":
+            for node, text in _INITIAL.findall(statement):
+                if (value := number(text)) is not None:
+                    asked.initial_volts[node.lower()] = value
+        elif words[0] == ".save":
+            asked.saved_nodes.update(node.lower() for node in _SAVED.findall(statement))
+        elif words[0][0] in "vi":
+            stimulated = stimulated or "ac" in words
+            match = _SINE.search(statement) if depth == 0 else None
+            if match and (hertz := number(match[3])):
+                asked.shortest_period_second = min(asked.shortest_period_second, 1 / abs(hertz))
+    repeated = [name for name, count in counts.items() if count > 1]
+    if repeated:
+        raise NetlistError(
+            f"The netlist has {counts[repeated[0]]} {repeated[0]} lines; ngspice would give one "
+            "result or mix them. Leave one, and run the others by themselves."
+        )
+    if counts[".ac"] and not stimulated:
+        raise NetlistError(
+            "The netlist asks for a small-signal response, but no source has an AC value: it would "
+            "be 0 everywhere. Give the input source one, such as `ac 1`."
+        )
+    if not counts:
+        raise NetlistError(
+            "The netlist asks for no analysis. Add an .op, .dc, .ac, .noise or .tran line."
+        )
+    return asked
+
+
+def _known_options(line: int, words: list[str]) -> None:
+    names = [word for index, word in enumerate(words) if word != "=" and words[index - 1] != "="]
+    for name in names:
+        if name not in OPTIONS:
+            near = difflib.get_close_matches(name, OPTIONS, 1)
+            meant = f" Did you mean '{near[0]}'?" if near else ""
+            raise NetlistError(
+                f"Line {line}: ngspice has no option '{name}' and would leave it out.{meant} "
+                "Correct or remove it."
+            )
+
+
+def _take_analysis(asked: Asked, words: list[str]) -> None:
+    asked.analysis = words
+    if words[0] == ".tran" and len(words) > 2:
+        asked.stop_second = number(words[2])
+
+
+def audit_messages(lines: Iterable[str]) -> None:
+    """Take what ngspice printed as a warning for what it is.
+
+    Raises:
+        NetlistError, ConvergenceError: it left out or replaced what was asked for.
+    """
+    said = [line.strip() for line in lines]
+    for index, line in enumerate(said):
+        for pattern, meaning in _IGNORED:
+            if pattern.search(line):
+                around = " | ".join(part for part in said[max(index - 2, 0) : index + 2] if part)
+                kind = ConvergenceError if "operating point" in meaning else NetlistError
+                raise kind(
+                    f"ngspice gave a result, but {meaning}. It printed: {around}. Correct the "
+                    "netlist; `cosim check` finds most faults of this kind."
+                )
+
+
+def audit_answer(asked: Asked, vectors: Mapping[str, np.ndarray]) -> None:
+    """Hold a result against what was asked for.
+
+    Args:
+        vectors: by name, lower case, complex or real [points].
+
+    Raises:
+        EngineError: it is empty, not finite, absurdly large, lacks saved nodes, ends early, misses
+            its initial conditions, is too coarse for a sine source, or rings at every step.
+    """
+    if not any(len(values) for values in vectors.values()):
+        raise EngineError("ngspice ended without an error, but gave no points. Check `.save`.")
+    for name, values in vectors.items():
+        if len(values):  # the current of a device without one is empty
+            _require_finite(name, values, asked)
+    missing = sorted(node for node in asked.saved_nodes if node not in vectors and node != GROUND)
+    if missing:
+        raise EngineError(
+            f"ngspice recorded nothing for the saved nodes {missing}: they do not exist. Correct "
+            "their names in `.save`."
+        )
+    if "time" in vectors:
+        _audit_transient(asked, vectors)
+
+
+def _require_finite(name: str, values: np.ndarray, asked: Asked) -> None:
+    largest = np.abs(values).max()
+    absolute = name == "frequency" or (asked.analysis and asked.analysis[0] in (".pz", ".sens"))
+    if absolute and math.isfinite(largest):
+        return
+    if not largest <= LARGEST:
+        point = int(np.argmax(~(np.abs(values) <= LARGEST)))
+        raise EngineError(
+            f"ngspice gave {values[point]:.3g} for '{name}' (point {point + 1} of {len(values)}) "
+            "without an error; no circuit has such a value. Look for a division by zero, a "
+            "node that nothing holds, or a short circuit."
+        )
+
+
+def _audit_transient(asked: Asked, vectors: Mapping[str, np.ndarray]) -> None:
+    time = vectors["time"]
+    if asked.stop_second is not None and not math.isclose(
+        time[-1], asked.stop_second, rel_tol=1e-6
+    ):
+        raise EngineError(
+            f"ngspice ended the transient at t = {time[-1]:.9g} s without an error, but "
+            f"{asked.stop_second:.9g} s were asked for."
+        )
+    for node, volt in asked.initial_volts.items():
+        if node not in vectors or time[0] > 0:
+            continue
+        begins = float(vectors[node][0])
+        if abs(begins - volt) > 1e-3 * max(abs(volt), 1e-3):
+            raise EngineError(
+                f"Node '{node}' begins at {begins:.6g} V, but `.ic` asked for {volt:.6g} V: a "
+                "voltage source holds it. Remove the condition, or the source."
+            )
+    # The first steps and those after breakpoints are short; the longest one shows the sampling.
+    steps = np.diff(time)
+    if len(steps) and steps.max() > asked.shortest_period_second / POINTS_PER_PERIOD:
+        at = float(time[int(np.argmax(steps))])
+        raise EngineError(
+            f"A step of {steps.max():.3g} s at t = {at:.6g} s is too long for a sine of "
+            f"{asked.shortest_period_second:.3g} s period: its samples show another wave. Give "
+            f".tran a largest step (its 4th value) below "
+            f"{asked.shortest_period_second / POINTS_PER_PERIOD:.3g} s."
+        )
+    for name, values in vectors.items():
+        if name != "time" and "#" not in name and "@" not in name:
+            _audit_ringing(name, time, np.real(values))
+
+
+def _audit_ringing(name: str, time: np.ndarray, values: np.ndarray) -> None:
+    """The trapezoidal rule's own oscillation: the sign of the change flips at every step."""
+    changes = np.diff(values)
+    scale = np.ptp(values)
+    middle = np.abs(values[2:] + values[1:-1]) / 2
+    large = np.abs(changes[1:]) > RINGING_PART * np.maximum(scale / 100, middle)
+    flips = (changes[1:] * changes[:-1] < 0) & large
+    if not flips.any():
+        return
+    runs = np.diff(np.flatnonzero(np.diff(np.concatenate([[0], flips.astype(int), [0]]))))[::2]
+    if runs.max() >= RINGING_POINTS:
+        at = float(time[int(np.argmax(flips))])
+        raise EngineError(
+            f"'{name}' goes up and down at every step from t = {at:.6g} s: that is the "
+            "trapezoidal rule's own oscillation, not the circuit's. Use `.options method=gear`, "
+            "or a smaller largest step."
+        )
+
+
+# -- Kirchhoff's current law at an operating point ------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Residual:
+    """What is left of a node's currents, and the largest of them."""
+
+    node: str
+    ampere: float
+    largest_ampere: float
+
+    @property
+    def excessive(self) -> bool:
+        """Whether it is more than the solver's tolerance explains."""
+        return abs(self.ampere) > RESIDUAL_PART * self.largest_ampere + RESIDUAL_AMPERE
+
+
+def kirchhoff_residuals(
+    parsed: Parsed, read_current: Callable[[str], float | None]
+) -> list[Residual]:
+    """The sum of the device currents into each node, those with an unknown current left out.
+
+    Args:
+        parsed: the netlist that was solved.
+        read_current: ampere by ngspice's name (`@r1[i]`, `v1#branch`); None where it has none.
+    """
+    sums: defaultdict[str, list[float]] = defaultdict(list)
+    unknown = {GROUND}
+    for device in parsed.devices():
+        currents = [read_current(name) for name in _current_names(device)]
+        known = [current for current in currents if current is not None]
+        if not known or len(known) < len(currents):
+            unknown.update(device.terminals)
+            continue
+        if len(known) == 1:
+            known.append(-known[0])
+        for node, ampere in zip(device.terminals, known, strict=True):
+            sums[node].append(ampere)
+    return [
+        Residual(node, math.fsum(amperes), max(map(abs, amperes)))
+        for node, amperes in sums.items()
+        if node not in unknown
+    ]
+
+
+def _current_names(device: Device) -> list[str]:
+    """Of the currents into a device's terminals, or of the one through it; empty if ngspice does
+    not tell.
+    """
+    letter = device.element.letter
+    name = f"{letter}.{device.path}" if "." in device.path else device.path
+    if letter == "x":
+        if device.ports[:4] != ("d", "g", "s", "b"):
+            return []
+        name, letter = f"m.{device.path}.m0", "m"
+    suffixes = {"m": ("id", "ig", "is", "ib"), "q": ("ic", "ib", "ie", "is"), "d": ("id",)}
+    if letter in suffixes:
+        return [f"@{name}[{suffix}]" for suffix in suffixes[letter]][: len(device.terminals)]
+    if device.element.is_voltage or letter == "l":
+        return [f"{name}#branch"]
+    return [f"@{name}[{'current' if letter == 'i' else 'i'}]"]
