@@ -285,13 +285,15 @@ class NgspiceSession(NgSpiceShared):
         return self.analyse(f"{circuit.rstrip()}\n{options.lines}{analysis.line}\n.end\n")
 
     def operating_point(
-        self, circuit: str, options: SimulatorOptions = DEFAULTS
+        self, circuit: str, options: SimulatorOptions = DEFAULTS, path: Path | None = None
     ) -> dict[str, np.ndarray]:
         """The operating point, confirmed: currents add up to 0 at every node, and it stays where
         it is with a hundredth of the tolerance and without ngspice's own conductances.
 
         Args:
             circuit: a netlist without analysis and `.end` lines.
+            path: of the file it came from. Without one a netlist that includes others is not all
+                known here, and its currents are not added up.
 
         Raises:
             ConvergenceError: it is not confirmed; the error names the node.
@@ -303,8 +305,9 @@ class NgspiceSession(NgSpiceShared):
         def current(name: str) -> float | None:
             return self._device_value(name) if name[0] == "@" else float(found[name][0])
 
+        parsed = parse(circuit, path)
         worst = max(
-            kirchhoff_residuals(parse(circuit), current),
+            [] if parsed.problems else kirchhoff_residuals(parsed, current),
             key=lambda residual: abs(residual.ampere) if residual.excessive else 0.0,
             default=None,
         )

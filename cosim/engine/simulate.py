@@ -37,7 +37,7 @@ def simulate(netlist: str, path: Path) -> dict[str, np.ndarray]:
         )
     session = NgspiceSession.start()
     if read_asked(netlist).analysis[0] in AROUND_OPERATING_POINT:
-        session.operating_point(circuit_alone(netlist))
+        session.operating_point(circuit_alone(netlist), path=path)
     return session.analyse(netlist)
 
 
