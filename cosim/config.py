@@ -33,6 +33,9 @@ class CouplingConfig(Section):
 
     scheme: Scheme = Scheme.LINEARISED
     step_second: float = Field(50e-9, gt=0, description="largest step, and so communication step")
+    tolerance_volt: float | None = Field(
+        None, gt=0, description="wanted coupling error, by which steps below that are chosen"
+    )
 
 
 class ProcessConfig(Section):

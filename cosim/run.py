@@ -341,6 +341,7 @@ class Run:
                 blocks=self.blocks,
                 scheme=self.config.coupling.scheme,
                 initial_volts=tuple(scaling.node_volt(state)) if self.blocks else (),
+                tolerance_volt=self.config.coupling.tolerance_volt if self.blocks else None,
             )
 
     def execute(

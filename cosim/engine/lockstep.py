@@ -5,7 +5,10 @@ next one its outputs are predicted. All schemes reduce to external source values
 in time, `base + slope * (t - t_accepted)`, which is all that ngspice's Newton loop asks for.
 
 Coupling error of the prediction after a step h (measured in tests/engine/test_order.py):
-explicit O(h), extrapolated O(h^2), linearised O(h^2) and implicit in the inputs.
+explicit O(h), extrapolated O(h^2), linearised O(h^2) and implicit in the inputs. With a tolerance
+the next step is chosen from that error; a step cannot be taken back, as ngspice shows no values
+before it has accepted them.
+Source: Hairer, Norsett and Wanner, Solving Ordinary Differential Equations I, section II.4.
 """
 
 import math
@@ -24,6 +27,14 @@ Function = Callable[[float, np.ndarray], np.ndarray]
 Tangents = Callable[[float, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 """(time, input volts) -> (output volts [outputs], d/d input [outputs, inputs],
 d/d time in volts per second [outputs])."""
+
+
+SAFETY, LEAST_FACTOR, LARGEST_FACTOR = 0.8, 0.2, 1.3
+"""Of the next step to the last one, and its bounds: the error of a stiff score rises fast."""
+PROPORTIONAL, TREND = 0.7, 0.4
+"""Exponents of a proportional-integral controller (Hairer and Wanner II, section IV.2)."""
+
+TINY_VOLT = 1e-15
 
 
 @dataclass(frozen=True)
@@ -78,21 +89,30 @@ class Lockstep:
         blocks: the coupled blocks.
         scheme: how outputs are predicted.
         initial_volts: voltages of `input_nodes` before the operating point is known [inputs].
+        tolerance_volt: wanted coupling error; None leaves the steps to ngspice.
 
     Attributes:
         input_nodes, output_nodes: what crosses the interface, block by block.
         external_index: place of an external source (name in lower case) in `base` and `slope`.
         base, slope: value of each external source: base + slope * (t - accepted_second).
         block_second: wall time spent in the blocks so far.
+        longest_step_second: limit of the next step; None without a tolerance.
 
     Raises:
         BlockError: a block fails at the initial voltages.
     """
 
     def __init__(
-        self, blocks: Sequence[Block], scheme: Scheme, initial_volts: Sequence[float]
+        self,
+        blocks: Sequence[Block],
+        scheme: Scheme,
+        initial_volts: Sequence[float],
+        tolerance_volt: float | None = None,
     ) -> None:
         self.scheme = scheme
+        self.tolerance_volt = tolerance_volt
+        self.longest_step_second = None if tolerance_volt is None else math.inf
+        self._reserve = 1.0
         self.input_nodes = tuple(node for block in blocks for node in block.inputs)
         self.output_nodes = tuple(node for block in blocks for node in block.outputs)
         self.block_second = 0.0
@@ -147,6 +167,16 @@ class Lockstep:
             applied[coupled.outputs] = carried
             error[coupled.outputs] = carried - self._predict(coupled, time_second, own_volts)
         self.accepted_second = time_second
+        if self.tolerance_volt is not None and elapsed > 0:
+            largest = max(float(np.abs(error).max(initial=0.0)), TINY_VOLT)
+            self.longest_step_second = elapsed * self._growth(self.tolerance_volt / largest)
+
+    def _growth(self, reserve: float) -> float:
+        """Of the step, by the part of the tolerance that the last one left, and its trend."""
+        trend, self._reserve = reserve / self._reserve, reserve
+        order = self.scheme.order
+        factor = SAFETY * reserve ** (PROPORTIONAL / order) * min(trend, 1.0) ** (TREND / order)
+        return min(max(factor, LEAST_FACTOR), LARGEST_FACTOR)
 
     def _predict(self, coupled: _Coupled, time_second: float, volts: np.ndarray) -> np.ndarray:
         """Evaluate a block, set its prediction, return its output."""

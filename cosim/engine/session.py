@@ -36,6 +36,9 @@ LAST_LINES = 30
 CONFIRMING_RELTOL, CONFIRMING_VOLT, CONFIRMING_AMPERE = 1e-6, 1e-9, 1e-14
 CONFIRMING_GMIN = 1e-15
 DEFAULTS = SimulatorOptions()
+END_ULPS = 8
+"""ngspice takes a time within 100 units in the last place for the end."""
+
 MOVED_PART, MOVED_VOLT = 2e-3, 1e-5
 """How far a confirmed operating point may move, twice what the default reltol allows."""
 
@@ -63,6 +66,10 @@ class Observer(Protocol):
 
     def accept(self, time_second: float, values: np.ndarray) -> None:
         """A point was accepted; `values` [vectors without time] is reused for the next."""
+
+    @property
+    def longest_step_second(self) -> float | None:
+        """Limit of the next time step; None throughout a run leaves steps to ngspice."""
 
 
 class NgspiceSession(NgSpiceShared):
@@ -105,6 +112,8 @@ class NgspiceSession(NgSpiceShared):
         self.accepted_points = 0
         self.newton_calls = 0
         self.last_time_second = 0.0
+        self._synchronised = False
+        self._stop_second = math.inf
         self._loaded_netlist: str | None = None
         self._asked = Asked()
         super().__init__(send_data=send_data)
@@ -225,6 +234,9 @@ class NgspiceSession(NgSpiceShared):
             Exception: whatever the observer raised.
         """
         self._observer, self._failure = observer, None
+        self._stop_second = stop_second
+        if observer.longest_step_second is not None:
+            self._synchronise()
         self._sources = {}
         self.accepted_points = self.newton_calls = 0
         self.last_time_second = 0.0
@@ -341,6 +353,22 @@ class NgspiceSession(NgSpiceShared):
             return None
         return float(vector.v_realdata[0])
 
+    def _synchronise(self) -> None:
+        """Have ngspice ask before each step; PySpice registers no such callback."""
+        if self._synchronised:
+            return
+        signature = "int (double, double *, double, int, int, int, void *)"
+        self._limit_step_c = ffi.callback(signature, self._limit_step)
+        self._ngspice_shared.ngSpice_Init_Sync(
+            self._get_vsrc_data_c,
+            self._get_isrc_data_c,
+            self._limit_step_c,
+            self._ngspice_id,
+            self._self_c,
+        )
+        # For good: ngspice 46 dies of a NULL that takes it back.
+        self._synchronised = True
+
     # -- callbacks from ngspice: an exception must not cross them ---------------------------
 
     def _fail(self, error: BaseException) -> None:
@@ -389,6 +417,29 @@ class NgspiceSession(NgSpiceShared):
         self._observer.accept(self.last_time_second, values)
 
     @staticmethod
+    def _limit_step(
+        time_second: float,
+        step: Any,
+        before_second: float,
+        redo: int,
+        ngspice_id: int,
+        location: int,
+        user_data: Any,
+    ) -> int:
+        """Called before a step (location 0) and after its convergence (1); `step` may be lowered,
+        but not that of a step that ngspice redoes: it has lowered it already.
+        """
+        session = NgspiceSession._current
+        if session is not None and session._observer is not None and location == 0 and not redo:
+            try:
+                longest = session._observer.longest_step_second
+                if longest is not None:
+                    _limit(step, longest, time_second, session._stop_second)
+            except BaseException as error:
+                session._fail(error)
+        return 0
+
+    @staticmethod
     def _get_vsrc_data(
         voltage: Any, time_second: float, node: Any, ngspice_id: int, user_data: Any
     ) -> int:
@@ -405,6 +456,20 @@ class NgspiceSession(NgSpiceShared):
                 session._fail(error)
                 voltage[0] = 0.0
         return 0
+
+
+def _limit(step: Any, longest_second: float, time_second: float, stop_second: float) -> None:
+    """Lower `step`, a pointer to the step that ngspice is about to take."""
+    remaining_second = stop_second - time_second
+    if step[0] >= remaining_second / 4 and remaining_second <= 3 * longest_second:
+        # In equal parts. Asked for steps, ngspice halves the way to the end for ever; and a step
+        # that goes beyond the end by rounding is cut so that less than its shortest is left.
+        parts = math.ceil(remaining_second / longest_second)
+        step[0] = remaining_second / parts - (parts == 1) * END_ULPS * math.ulp(stop_second)
+    elif step[0] > 1.5 * longest_second:
+        step[0] = longest_second
+    elif step[0] > longest_second:
+        step[0] /= 2  # the remainder before a breakpoint could be too short
 
 
 def saved(nodes: Iterable[str]) -> str:

@@ -44,6 +44,8 @@ class Simulation:
         blocks: what runs in lockstep.
         scheme: the coupling scheme; the netlist holds the ports for it.
         initial_volts: voltages of the blocks' inputs before the operating point is known.
+        tolerance_volt: wanted coupling error, by which steps are chosen; None leaves them to
+            ngspice.
     """
 
     member: int
@@ -54,6 +56,7 @@ class Simulation:
     blocks: tuple[Block, ...] = ()
     scheme: Scheme = Scheme.LINEARISED
     initial_volts: tuple[float, ...] = ()
+    tolerance_volt: float | None = None
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,12 @@ class _Recorder:
     def __init__(self, simulation: Simulation, connection: Connection) -> None:
         self.simulation = simulation
         self.connection = connection
-        self.lockstep = Lockstep(simulation.blocks, simulation.scheme, simulation.initial_volts)
+        self.lockstep = Lockstep(
+            simulation.blocks,
+            simulation.scheme,
+            simulation.initial_volts,
+            simulation.tolerance_volt,
+        )
         self.accept_second = 0.0
         self._count = 0
         self._time = np.empty(BLOCK_POINTS)
@@ -181,6 +189,10 @@ class _Recorder:
         if self._count == BLOCK_POINTS or time.monotonic() - self._flushed > FLUSH_SECOND:
             self.flush()
         self.accept_second += time.perf_counter() - started
+
+    @property
+    def longest_step_second(self) -> float | None:
+        return self.lockstep.longest_step_second
 
     def flush(self) -> None:
         """Send what has been recorded; blocks while the parent is behind."""

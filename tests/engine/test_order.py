@@ -4,6 +4,8 @@ ngspice's own truncation control is switched off (trtol), so that every step is 
 allowed one, and its trapezoidal rule (order 2) is not what limits the explicit scheme.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -61,3 +63,30 @@ def test_linearised_holds_where_explicit_does_not(pool: WorkerPool) -> None:
     )
     exact = problem.solution(points.time_second / UNIT_SECOND)
     assert np.abs(points.values[:, 0] - exact).max() < 1e-3
+
+
+@pytest.mark.parametrize("scheme", list(Scheme))
+@pytest.mark.parametrize("tolerance", [1e-1, 1e-2, 1e-3])
+@pytest.mark.parametrize(
+    ("problem", "units"), [(StiffCubic(), 2.0), (TextbookMixture(), 1.0)], ids=["stiff", "score"]
+)
+def test_steps_are_chosen_for_a_coupling_error(
+    pool: WorkerPool,
+    scheme: Scheme,
+    tolerance: float,
+    problem: StiffCubic | TextbookMixture,
+    units: float,
+) -> None:
+    """Within a factor of 3, also at the score's stiff end; the solution then is as good."""
+    initial = float(problem.solution(np.zeros(1))[0])
+    job = simulation(block(Rate(problem)), scheme, initial, units, step=0.05)
+    points = solve(pool, replace(job, tolerance_volt=tolerance))
+    largest = np.abs(points.errors[:, 0]).max()
+    assert tolerance / 3 <= largest <= 3 * tolerance
+    assert points.time_second[-1] == pytest.approx(job.stop_second, rel=1e-12)
+    if scheme is Scheme.EXPLICIT or isinstance(problem, StiffCubic):
+        return
+    # Fewer points than equal steps of the same largest error would take.
+    equal = solve(pool, simulation(block(Rate(problem)), scheme, initial, units, 2e-4))
+    count = len(equal.time_second) * np.sqrt(np.abs(equal.errors[:, 0]).max() / largest)
+    assert len(points.time_second) < count
