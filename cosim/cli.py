@@ -113,6 +113,9 @@ def run(
         Path | None, typer.Option("--output", "-o", help="Folder (default results/runs/NAME).")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing run.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted or failed run.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Train if needed, generate the netlist, simulate, record the trace and draw it."""
@@ -134,7 +137,9 @@ def run(
     }
     job = Run(parse(merge(values, _without_none(given)), where))
     config = job.config
-    with _interruptible("The trace holds what was recorded, and opens as usual."):
+    with _interruptible(
+        "The trace holds what was recorded, and opens as usual; --resume goes on with it."
+    ):
         if not weights_path(job.task.name, PROJECT_MODELS).exists():
             _train_with_progress(job.task.name, seed=0, folder=None)
         with _progress(TaskProgressColumn()) as progress:
@@ -142,6 +147,7 @@ def run(
             outcome = job.execute(
                 output,
                 overwrite=force,
+                resume=resume,
                 on_progress=lambda fraction, doing: progress.update(
                     bar, completed=fraction, description=f"{config.name}: {doing}"
                 ),

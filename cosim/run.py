@@ -1,8 +1,10 @@
 """A run, end to end: model -> mapping -> circuit -> engine -> trace -> figures."""
 
+import math
 import tempfile
+import tomllib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,10 +20,17 @@ from cosim.circuits.noise import WienerNoise
 from cosim.circuits.opamp import OpAmpSpec, op_amp
 from cosim.circuits.process import Process, find_process
 from cosim.circuits.score_network import score_blocks
-from cosim.circuits.solver import AnalogScore, PlaybackScore, ScoreSource, Solver
+from cosim.circuits.solver import (
+    PRECHARGE_SWITCHES,
+    AnalogScore,
+    PlaybackScore,
+    ScoreSource,
+    Solver,
+)
 from cosim.config import RunConfig, merge, parse, read_toml
 from cosim.engine.library import find_library, probe
 from cosim.engine.lockstep import Block
+from cosim.engine.resume import resumed
 from cosim.engine.worker import (
     Failed,
     Finished,
@@ -58,6 +67,7 @@ RUNS = Path("results/runs")
 TRUE_SAMPLES = 100_000
 SOFTWARE_STEPS = 1_000
 KL_MINIMUM_SAMPLES = 50
+COPIED_POINTS = 8192
 MICRO = 1e6
 
 
@@ -109,14 +119,14 @@ class Outcome:
         folder: holds trace.h5, solver.cir, solve.png and, for an ensemble, cloud.png.
         solve: the first member beside its float64 reference.
         cloud: for ensembles of 50 members or more.
-        statistics: where the first member's wall time went.
+        statistics: where the first member's wall time went; None if another run simulated it.
         size: of the netlist, in words.
     """
 
     folder: Path
     solve: Solve
     cloud: Cloud | None
-    statistics: Statistics
+    statistics: Statistics | None
     size: str
 
     @property
@@ -142,17 +152,21 @@ class Outcome:
     @property
     def lines(self) -> list[str]:
         """The report, a line each."""
-        spent = self.statistics
-        step = MICRO * spent.transient_second / spent.accepted_points
-        block = MICRO * spent.block_second / spent.accepted_points
-        accept = MICRO * spent.accept_second / spent.accepted_points
         lines = [
             f"error    {100 * self.solve.relative_error:.4f} % of range, circuit against the "
             "float64 reference, largest over the solve",
             f"size     {self.size}",
-            f"steps    {spent.accepted_points} accepted, {step:.0f} us each (score {block:.0f} us, "
-            f"recording {accept - block:.0f} us, rest ngspice and its source callbacks)",
         ]
+        if self.statistics is not None:
+            spent = self.statistics
+            step = MICRO * spent.transient_second / spent.accepted_points
+            block = MICRO * spent.block_second / spent.accepted_points
+            accept = MICRO * spent.accept_second / spent.accepted_points
+            lines.append(
+                f"steps    {spent.accepted_points} accepted, {step:.0f} us each (score "
+                f"{block:.0f} us, recording {accept - block:.0f} us, rest ngspice and its source "
+                "callbacks)"
+            )
         if self.cloud is not None:
             cloud = self.cloud
             lines += [
@@ -349,6 +363,7 @@ class Run:
         folder: Path | None = None,
         *,
         overwrite: bool = False,
+        resume: bool = False,
         on_progress: Progress = lambda fraction, what: None,
     ) -> Outcome:
         """Simulate every member, record the trace, draw the figures, write the netlist.
@@ -356,6 +371,8 @@ class Run:
         Args:
             folder: made if it is not there; `default_output` if not given.
             overwrite: replace a run that is in the folder.
+            resume: go on with an unfinished run that is in the folder: what it has is copied, and
+                each unfinished member starts at its last point.
             on_progress: called often.
 
         Raises:
@@ -369,24 +386,33 @@ class Run:
         make_folder(folder)
         members = [_Member() for _ in self.initial_states]
         ensemble = len(members) if len(members) > 1 else None
-        with (
-            TraceWriter.create(
-                folder / "trace.h5",
-                signals=[
-                    TraceSignal(name=signal.name, unit=signal.unit, description=signal.description)
-                    for signal in self.netlist.signals
-                ],
-                coupling=self._coupling_signals(),
-                provenance=provenance,
-                members=ensemble,
-                overwrite=overwrite,
-            ) as writer,
-            WorkerPool(
-                min(self.config.engine.jobs, len(members)), self.config.engine.timeout_second
-            ) as pool,
-        ):
+        with ExitStack() as stack:
+            before = stack.enter_context(Predecessor(folder / "trace.h5")) if resume else None
+            if before is not None:
+                self._check_same_run(before.trace)
+            writer = stack.enter_context(
+                TraceWriter.create(
+                    folder / "trace.h5" if before is None else before.successor_path,
+                    signals=[
+                        TraceSignal(signal.name, signal.unit, signal.description)
+                        for signal in self.netlist.signals
+                    ],
+                    coupling=self._coupling_signals(),
+                    provenance=provenance,
+                    members=ensemble,
+                    overwrite=overwrite or resume,
+                )
+            )
+            remaining = self.simulations()
+            if before is not None:
+                remaining = iter(self._take_up(before, members, writer))
+            pool = stack.enter_context(
+                WorkerPool(
+                    min(self.config.engine.jobs, len(members)), self.config.engine.timeout_second
+                )
+            )
             failures = []
-            for message in pool.run(self.simulations()):
+            for message in pool.run(remaining):
                 member = members[message.member]
                 self._record(writer, message, member, ensemble is not None)
                 if isinstance(message, Failed):
@@ -399,6 +425,76 @@ class Run:
                 raise error
             writer.finish()
         return self._report(folder, members, on_progress)
+
+    def _check_same_run(self, before: Trace) -> None:
+        """Refuse to go on with another run's trace."""
+        if before.complete:
+            raise ConfigurationError(
+                f"{before.path} is complete: there is nothing to resume. Give --force to run it "
+                "again."
+            )
+        recorded = parse(tomllib.loads(before.provenance.configuration_toml), f"{before.path}")
+        same = recorded.model_copy(update={"engine": self.config.engine}) == self.config
+        if not same or before.provenance.netlist != str(self.netlist):
+            raise ConfigurationError(
+                f"{before.path} is of another run: its configuration or netlist differs from this "
+                "one's. Resume with the same run file and options, or give --force to start anew."
+            )
+
+    def _take_up(
+        self, before: "Predecessor", members: list[_Member], writer: TraceWriter
+    ) -> list[Simulation]:
+        """Copy what was recorded; what remains to be simulated."""
+        remaining = []
+        ensemble = len(members) > 1
+        for simulation in self.simulations():
+            number = simulation.member
+            recorded = before.trace.member(number) if ensemble else before.trace
+            for points in self._recorded(number, recorded):
+                self._record(writer, points, members[number], ensemble)
+            at_second, final_volts = members[number].last_time_second, members[number].final_volts
+            if math.isclose(at_second, simulation.stop_second, rel_tol=1e-9):
+                if ensemble:
+                    writer.finish_member(number)
+                continue
+            if final_volts is not None and at_second > self.config.scaling.precharge_second:
+                state = self._units(final_volts[None], "integrator_{}.out")[0]
+                simulation = resumed(
+                    simulation,
+                    at_second,
+                    self.config.scaling.precharge_second,
+                    self.solver.initial_volts(state),
+                    PRECHARGE_SWITCHES,
+                )
+                writer.event(at_second, "resumed", "", number if ensemble else None)
+            remaining.append(simulation)
+        before.taken_up = True
+        return remaining
+
+    def _recorded(self, member: int, trace: Trace) -> Iterator[Points]:
+        """What a trace holds of a member, as its worker sent it."""
+        crossed = [signal.name for signal in self._coupling_signals()]
+        # Points and what crossed the interface are sent together; a kill may part the last ones.
+        count = min(trace.points, trace.coupling.points) if crossed else trace.points
+        for first in range(0, count, COPIED_POINTS):
+            rows = slice(first, min(first + COPIED_POINTS, count))
+            values = [trace.read(signal.name, rows) for signal in self.netlist.signals]
+            coupled = [trace.coupling.read(name, rows) for name in crossed]
+            inputs = sum(len(block.inputs) for block in self.blocks)
+            outputs = sum(len(block.outputs) for block in self.blocks)
+            yield Points(
+                member,
+                trace.read("time", rows),
+                np.stack(values, axis=1),
+                *(
+                    np.stack(coupled[part], axis=1) if crossed else np.empty((len(values[0]), 0))
+                    for part in (
+                        slice(inputs),
+                        slice(inputs, inputs + outputs),
+                        slice(inputs + outputs, None),
+                    )
+                ),
+            )
 
     def _check_members(self) -> None:
         steps = self.config.scaling.solve_second / self.config.coupling.step_second
@@ -458,7 +554,6 @@ class Run:
     def _report(self, folder: Path, members: list[_Member], on_progress: Progress) -> Outcome:
         on_progress(1.0, "reference and figures")
         first = members[0]
-        assert first.statistics is not None  # no member has failed
         time_second = np.concatenate([part.time_second for part in first.points])
         values = np.concatenate([part.values for part in first.points])
         scaling = self.config.scaling
@@ -550,6 +645,27 @@ def _joined(failures: list[Failed], members: int) -> CosimError:
         f"{len(failures)} of {members} members failed; the others are complete in the trace. "
         f"Member {first.member}: {first.error}"
     )
+
+
+class Predecessor:
+    """An unfinished trace, and the one that takes its place once it holds all of it.
+
+    Raises:
+        TraceError: there is none, or it is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.trace = Trace.open(path)
+        self.successor_path = path.with_name("trace.resuming.h5")
+        self.taken_up = False
+
+    def __enter__(self) -> "Predecessor":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.trace.close()
+        if self.taken_up:
+            self.successor_path.replace(self.trace.path)
 
 
 def make_folder(folder: Path) -> None:

@@ -39,6 +39,8 @@ from cosim.score.mapping import MappedNetwork
 
 SWITCH_EDGE_SECOND = 20e-9
 HOLD_SECOND = 50e-9
+PRECHARGE_SWITCHES = frozenset({"vrun", "vprecharge"})
+"""Sources that end the precharge."""
 
 
 class ScoreSource(Protocol):

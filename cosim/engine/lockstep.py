@@ -90,6 +90,7 @@ class Lockstep:
         scheme: how outputs are predicted.
         initial_volts: voltages of `input_nodes` before the operating point is known [inputs].
         tolerance_volt: wanted coupling error; None leaves the steps to ngspice.
+        start_second: circuit time of the operating point.
 
     Attributes:
         input_nodes, output_nodes: what crosses the interface, block by block.
@@ -108,6 +109,7 @@ class Lockstep:
         scheme: Scheme,
         initial_volts: Sequence[float],
         tolerance_volt: float | None = None,
+        start_second: float = 0.0,
     ) -> None:
         self.scheme = scheme
         self.tolerance_volt = tolerance_volt
@@ -116,7 +118,7 @@ class Lockstep:
         self.input_nodes = tuple(node for block in blocks for node in block.inputs)
         self.output_nodes = tuple(node for block in blocks for node in block.outputs)
         self.block_second = 0.0
-        self.accepted_second = 0.0
+        self.accepted_second = start_second
         names: list[str] = []
         self._coupled: list[_Coupled] = []
         inputs = outputs = 0
@@ -140,7 +142,7 @@ class Lockstep:
         self.slope = [0.0] * len(names)
         volts = np.asarray(initial_volts, dtype=float)
         for coupled in self._coupled:
-            self._predict(coupled, 0.0, volts[coupled.inputs])
+            self._predict(coupled, start_second, volts[coupled.inputs])
         self.block_second = 0.0  # the first evaluation may compile or load
 
     def accept(

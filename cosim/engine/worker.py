@@ -38,7 +38,7 @@ class Simulation:
         member: its number in the ensemble.
         netlist: the whole netlist, with `.tran` and `.save`; workers load it once for all
             members that share it.
-        stop_second: the end time of its `.tran`.
+        stop_second: when it ends.
         saved: names of the vectors to record, as ngspice reports them (`x_0`, `vdd#branch`).
         sources: DC values (volts) of independent sources, set before the run.
         blocks: what runs in lockstep.
@@ -46,6 +46,8 @@ class Simulation:
         initial_volts: voltages of the blocks' inputs before the operating point is known.
         tolerance_volt: wanted coupling error, by which steps are chosen; None leaves them to
             ngspice.
+        start_second: circuit time at which its `.tran` begins.
+        record_second: from when points are recorded; before, a resumed circuit is precharged.
     """
 
     member: int
@@ -57,6 +59,8 @@ class Simulation:
     scheme: Scheme = Scheme.LINEARISED
     initial_volts: tuple[float, ...] = ()
     tolerance_volt: float | None = None
+    start_second: float = 0.0
+    record_second: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,7 @@ class _Recorder:
             simulation.scheme,
             simulation.initial_volts,
             simulation.tolerance_volt,
+            simulation.start_second,
         )
         self.accept_second = 0.0
         self._count = 0
@@ -167,15 +172,17 @@ class _Recorder:
                     f"drive {sorted(lockstep.external_index)}. Remove it or add its block."
                 )
             )
-        base, slope = lockstep.base, lockstep.slope
+        base, slope, start = lockstep.base, lockstep.slope, self.simulation.start_second
 
         def value(time_second: float) -> float:
-            return base[index] + slope[index] * (time_second - lockstep.accepted_second)
+            elapsed = time_second + start - lockstep.accepted_second
+            return base[index] + slope[index] * elapsed
 
         return value
 
     def accept(self, time_second: float, values: np.ndarray) -> None:
         started = time.perf_counter()
+        time_second += self.simulation.start_second
         row = self._count
         self._time[row] = time_second
         self._values[row] = values[self._saved_index]
@@ -185,7 +192,7 @@ class _Recorder:
             self.lockstep.accept(time_second, volts, self._outputs[row], self._errors[row])
         except CosimError as error:
             self.fail(error)
-        self._count += 1
+        self._count += time_second >= self.simulation.record_second
         if self._count == BLOCK_POINTS or time.monotonic() - self._flushed > FLUSH_SECOND:
             self.flush()
         self.accept_second += time.perf_counter() - started
@@ -258,7 +265,7 @@ def _simulate(session, simulation: Simulation, connection: Connection) -> None: 
             session.set_source(name, volt)
         connection.send(Started(simulation.member))
         loaded = time.perf_counter()
-        session.transient(recorder, simulation.stop_second)
+        session.transient(recorder, simulation.stop_second - simulation.start_second)
         ended = time.perf_counter()
     except CosimError as error:
         recorder.fail(error)
