@@ -1,0 +1,18 @@
+"""The run that the engine's benchmarks share: one sample of the ring, ideal op-amps."""
+
+from cosim.circuits.fidelity import BlockFidelities, Fidelity
+from cosim.circuits.lockstep_port import Scheme
+from cosim.config import CouplingConfig, RunConfig
+from cosim.run import Run
+
+
+def ideal_ring(scheme: Scheme) -> Run:
+    """With the score in torch."""
+    return Run(
+        RunConfig(
+            name="ring",
+            task="circle",
+            fidelity=BlockFidelities(opamp=Fidelity.IDEAL),
+            coupling=CouplingConfig(scheme=scheme),
+        )
+    )
