@@ -36,6 +36,15 @@ class CouplingConfig(Section):
     tolerance_volt: float | None = Field(
         None, gt=0, description="wanted coupling error, by which steps below that are chosen"
     )
+    communication_second: float | None = Field(
+        None, gt=0, description="fixed communication step: the score is renewed at its multiples"
+    )
+
+    @model_validator(mode="after")
+    def _one_way_of_stepping(self) -> "CouplingConfig":
+        if self.tolerance_volt is not None and self.communication_second is not None:
+            raise ValueError("tolerance_volt and communication_second exclude each other")
+        return self
 
 
 class ProcessConfig(Section):

@@ -29,7 +29,7 @@ from cosim.circuits.solver import (
 )
 from cosim.config import RunConfig, merge, parse, read_toml
 from cosim.engine.library import find_library, probe
-from cosim.engine.lockstep import Block
+from cosim.engine.lockstep import Block, Stepping
 from cosim.engine.resume import resumed
 from cosim.engine.worker import (
     Failed,
@@ -339,6 +339,13 @@ class Run:
         step, state = self.config.coupling.step_second, self.initial_states[member]
         return self.solver.netlist(state, score, step, self._noise(member))
 
+    @property
+    def _stepping(self) -> Stepping:
+        coupling = self.config.coupling
+        if not self.blocks:
+            return Stepping()
+        return Stepping(coupling.tolerance_volt, coupling.communication_second)
+
     def simulations(self) -> Iterator[Simulation]:
         """One for each member. Members of the probability-flow equation share the netlist's text
         and differ in initial conditions; those of the SDE have noise of their own too.
@@ -355,7 +362,7 @@ class Run:
                 blocks=self.blocks,
                 scheme=self.config.coupling.scheme,
                 initial_volts=tuple(scaling.node_volt(state)) if self.blocks else (),
-                tolerance_volt=self.config.coupling.tolerance_volt if self.blocks else None,
+                stepping=self._stepping,
             )
 
     def execute(

@@ -35,6 +35,8 @@ PROPORTIONAL, TREND = 0.7, 0.4
 """Exponents of a proportional-integral controller (Hairer and Wanner II, section IV.2)."""
 
 TINY_VOLT = 1e-15
+COMMUNICATION_PART = 1e-6
+"""Of a communication step by which a point may miss it."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,25 @@ class Block:
         return LockstepPort(self.inputs, self.outputs, scheme)
 
 
+@dataclass(frozen=True)
+class Stepping:
+    """How time steps serve the coupling; by default ngspice chooses them, and each is one.
+
+    Attributes:
+        tolerance_volt: wanted coupling error, by which steps are chosen.
+        communication_second: fixed communication step: blocks are evaluated at its multiples
+            alone, which ngspice meets, and their outputs predicted from there in between.
+    """
+
+    tolerance_volt: float | None = None
+    communication_second: float | None = None
+
+    @property
+    def limits_steps(self) -> bool:
+        """Whether ngspice has to ask before each step."""
+        return self.tolerance_volt is not None or self.communication_second is not None
+
+
 @dataclass
 class _Coupled:
     """One block: its place among the lockstep's arrays, and its prediction.
@@ -89,7 +110,7 @@ class Lockstep:
         blocks: the coupled blocks.
         scheme: how outputs are predicted.
         initial_volts: voltages of `input_nodes` before the operating point is known [inputs].
-        tolerance_volt: wanted coupling error; None leaves the steps to ngspice.
+        stepping: how steps are limited.
         start_second: circuit time of the operating point.
 
     Attributes:
@@ -97,7 +118,7 @@ class Lockstep:
         external_index: place of an external source (name in lower case) in `base` and `slope`.
         base, slope: value of each external source: base + slope * (t - accepted_second).
         block_second: wall time spent in the blocks so far.
-        longest_step_second: limit of the next step; None without a tolerance.
+        longest_step_second: limit of the next step; None leaves steps to ngspice.
 
     Raises:
         BlockError: a block fails at the initial voltages.
@@ -108,12 +129,13 @@ class Lockstep:
         blocks: Sequence[Block],
         scheme: Scheme,
         initial_volts: Sequence[float],
-        tolerance_volt: float | None = None,
+        stepping: Stepping = Stepping(),
         start_second: float = 0.0,
     ) -> None:
         self.scheme = scheme
-        self.tolerance_volt = tolerance_volt
-        self.longest_step_second = None if tolerance_volt is None else math.inf
+        self.stepping = stepping
+        self.longest_step_second = math.inf if stepping.limits_steps else None
+        self._start_second = self._following_second = start_second
         self._reserve = 1.0
         self.input_nodes = tuple(node for block in blocks for node in block.inputs)
         self.output_nodes = tuple(node for block in blocks for node in block.outputs)
@@ -155,23 +177,41 @@ class Lockstep:
             volts: voltages of `input_nodes` [inputs].
             applied: receives the output volts that the netlist carried at this time [outputs].
             error: receives the coupling error estimate, applied minus the blocks' values at the
-                accepted inputs, in volts [outputs].
+                accepted inputs, in volts [outputs]; NaN between two communication points.
 
         Raises:
             BlockError: a block raised, or returned a wrong shape, NaN or infinity.
         """
-        elapsed = time_second - self.accepted_second
+        elapsed, communicates = time_second - self.accepted_second, self._communicates(time_second)
         for coupled in self._coupled:
             own_volts = volts[coupled.inputs]
             carried = coupled.offset + coupled.slope * elapsed
             if coupled.jacobian is not None:
                 carried += coupled.jacobian @ own_volts
             applied[coupled.outputs] = carried
-            error[coupled.outputs] = carried - self._predict(coupled, time_second, own_volts)
-        self.accepted_second = time_second
-        if self.tolerance_volt is not None and elapsed > 0:
+            if communicates:
+                carried = carried - self._predict(coupled, time_second, own_volts)
+            error[coupled.outputs] = carried if communicates else math.nan
+        if communicates:
+            self.accepted_second = time_second
+        if self._following_second > time_second:
+            self.longest_step_second = self._following_second - time_second
+        elif self.stepping.tolerance_volt is not None and elapsed > 0:
             largest = max(float(np.abs(error).max(initial=0.0)), TINY_VOLT)
-            self.longest_step_second = elapsed * self._growth(self.tolerance_volt / largest)
+            reserve = self.stepping.tolerance_volt / largest
+            self.longest_step_second = elapsed * self._growth(reserve)
+
+    def _communicates(self, time_second: float) -> bool:
+        """Whether blocks are evaluated at this point; the next time follows."""
+        step = self.stepping.communication_second
+        if step is None:
+            return True
+        passed = math.floor((time_second - self._start_second) / step + COMMUNICATION_PART)
+        before, self._following_second = (
+            self._following_second,
+            self._start_second + (passed + 1) * step,
+        )
+        return self._following_second > before
 
     def _growth(self, reserve: float) -> float:
         """Of the step, by the part of the tolerance that the last one left, and its trend."""

@@ -22,7 +22,7 @@ from typing import NoReturn
 import numpy as np
 
 from cosim.circuits.lockstep_port import Scheme
-from cosim.engine.lockstep import Block, Lockstep
+from cosim.engine.lockstep import Block, Lockstep, Stepping
 from cosim.errors import CosimError, EngineError, WorkerCrashError, WorkerTimeoutError
 
 BLOCK_POINTS = 1024
@@ -44,8 +44,7 @@ class Simulation:
         blocks: what runs in lockstep.
         scheme: the coupling scheme; the netlist holds the ports for it.
         initial_volts: voltages of the blocks' inputs before the operating point is known.
-        tolerance_volt: wanted coupling error, by which steps are chosen; None leaves them to
-            ngspice.
+        stepping: how steps are limited for the coupling's sake.
         start_second: circuit time at which its `.tran` begins.
         record_second: from when points are recorded; before, a resumed circuit is precharged.
     """
@@ -58,7 +57,7 @@ class Simulation:
     blocks: tuple[Block, ...] = ()
     scheme: Scheme = Scheme.LINEARISED
     initial_volts: tuple[float, ...] = ()
-    tolerance_volt: float | None = None
+    stepping: Stepping = Stepping()
     start_second: float = 0.0
     record_second: float = 0.0
 
@@ -133,7 +132,7 @@ class _Recorder:
             simulation.blocks,
             simulation.scheme,
             simulation.initial_volts,
-            simulation.tolerance_volt,
+            simulation.stepping,
             simulation.start_second,
         )
         self.accept_second = 0.0

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from cosim.circuits.lockstep_port import Scheme
+from cosim.engine.lockstep import Stepping
 from cosim.engine.worker import WorkerPool
 from tests.engine.problems import (
     UNIT_SECOND,
@@ -80,7 +81,7 @@ def test_steps_are_chosen_for_a_coupling_error(
     """Within a factor of 3, also at the score's stiff end; the solution then is as good."""
     initial = float(problem.solution(np.zeros(1))[0])
     job = simulation(block(Rate(problem)), scheme, initial, units, step=0.05)
-    points = solve(pool, replace(job, tolerance_volt=tolerance))
+    points = solve(pool, replace(job, stepping=Stepping(tolerance_volt=tolerance)))
     largest = np.abs(points.errors[:, 0]).max()
     assert tolerance / 3 <= largest <= 3 * tolerance
     assert points.time_second[-1] == pytest.approx(job.stop_second, rel=1e-12)
@@ -90,3 +91,20 @@ def test_steps_are_chosen_for_a_coupling_error(
     equal = solve(pool, simulation(block(Rate(problem)), scheme, initial, units, 2e-4))
     count = len(equal.time_second) * np.sqrt(np.abs(equal.errors[:, 0]).max() / largest)
     assert len(points.time_second) < count
+
+
+@pytest.mark.parametrize("scheme", list(Scheme))
+def test_fixed_communication_step(pool: WorkerPool, scheme: Scheme) -> None:
+    """ngspice takes ten steps or more between two evaluations; the order is that of the scheme."""
+    problem, errors, steps = StiffCubic(stiffness=1.0), [], [0.02, 0.01, 0.005]
+    for step in steps:
+        job = simulation(block(Rate(problem)), scheme, 3.0, units=1.0, step=step / 10)
+        communication = Stepping(communication_second=step * UNIT_SECOND)
+        points = solve(pool, replace(job, stepping=communication))
+        t = points.time_second / UNIT_SECOND
+        met = t[np.isfinite(points.errors[:, 0])]
+        np.testing.assert_allclose(met, step * np.arange(len(met)), atol=1e-5 * step)
+        assert len(met) == round(1 / step) + 1
+        assert len(t) > 5 * len(met)
+        errors.append(float(np.abs(points.values[:, 0] - problem.solution(t)).max()))
+    assert fitted_order(steps, errors) == pytest.approx(scheme.order, abs=0.2), errors
