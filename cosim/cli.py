@@ -100,7 +100,7 @@ def run(
     jobs: Annotated[int | None, typer.Option(help="ngspice processes (default 1).")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the initial conditions.")] = None,
     score: Annotated[
-        str | None, typer.Option(help="Where the score is computed: torch or analog.")
+        str | None, typer.Option(help="Where the score is computed: torch, analog or split.")
     ] = None,
     scheme: Annotated[
         str | None, typer.Option(help="Coupling: explicit, extrapolated or linearised.")

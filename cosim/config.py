@@ -102,7 +102,7 @@ class RunConfig(Section):
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
     task: str
-    score: Literal["torch", "analog"] = "torch"
+    score: Literal["torch", "analog", "split"] = "torch"
     equation: Literal["ode", "sde"] = "ode"
     coupling: CouplingConfig = CouplingConfig()
     fidelity: BlockFidelities = BlockFidelities()
@@ -119,7 +119,9 @@ class RunConfig(Section):
     def _what_goes_together(self) -> "RunConfig":
         if self.noise.source == "transient" and self.fidelity.dac is not Fidelity.IDEAL:
             raise ValueError("converters hold known draws: noise.source must be 'held'")
-        if self.score == "torch" and self.fidelity.reference is not Fidelity.IDEAL:
+        if self.score == "split" and self.condition.guidance:
+            raise ValueError("a score split between netlist and torch is of one network, unguided")
+        if self.score != "analog" and self.fidelity.reference is not Fidelity.IDEAL:
             raise ValueError(
                 "a score in torch is against the ideal analog ground: fidelity.reference must be "
                 "'ideal', or score 'analog'"

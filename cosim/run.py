@@ -26,6 +26,7 @@ from cosim.circuits.solver import (
     PlaybackScore,
     ScoreSource,
     Solver,
+    activation_node,
 )
 from cosim.config import RunConfig, merge, parse, read_toml
 from cosim.engine.library import find_library, probe
@@ -42,7 +43,7 @@ from cosim.engine.worker import (
 )
 from cosim.errors import ConfigurationError, CosimError, EngineError
 from cosim.report.figures import Solve, draw_cloud, draw_solve
-from cosim.score.block import score_block
+from cosim.score.block import last_layer_block, score_block
 from cosim.score.mapping import MappedNetwork, map_score
 from cosim.score.metrics import kl_histogram, kl_pooled_histogram
 from cosim.score.network import ConditionalScoreNetwork, GuidedScore, Score, ScoreNetwork
@@ -281,7 +282,13 @@ class Run:
         """What is stepped in lockstep: the score, unless it is in the netlist."""
         if self.config.score == "analog":
             return ()
-        return (score_block(self.network, self.config.scaling, *self.solver.ports),)
+        scaling, (states, scores) = self.config.scaling, self.solver.ports
+        if self.config.score == "torch":
+            return (score_block(self.network, scaling, states, scores),)
+        network = self.network
+        assert isinstance(network, ScoreNetwork)  # as there is no guidance
+        units = range(network.weights_and_biases()[-1][0].shape[1])
+        return (last_layer_block(network, scaling, tuple(map(activation_node, units)), scores),)
 
     @cached_property
     def initial_states(self) -> np.ndarray:
@@ -329,15 +336,33 @@ class Run:
 
     @cached_property
     def _score_source(self) -> ScoreSource:
-        if self.blocks:
-            return self.blocks[0].port(self.config.coupling.scheme)
+        outside = self.blocks[0].port(self.config.coupling.scheme) if self.blocks else None
+        return self._score_with(outside)
+
+    def _score_with(self, outside: ScoreSource | None) -> ScoreSource:
+        """Layers in the netlist, if any, and `outside` for what is not."""
+        if self.config.score == "torch":
+            assert outside is not None
+            return outside
         supply = self.config.scaling.supply_volt
         blocks = score_blocks(self.config.fidelity, supply, self.process, self._converters)
-        return AnalogScore(self._mapped, self.config.scaling, blocks)
+        return AnalogScore(self._mapped, self.config.scaling, blocks, outside)
 
     def _netlist_with(self, score: ScoreSource, member: int = 0) -> Netlist:
         step, state = self.config.coupling.step_second, self.initial_states[member]
         return self.solver.netlist(state, score, step, self._noise(member))
+
+    def _initial_inputs(self, state: np.ndarray) -> tuple[float, ...]:
+        """Voltages of the blocks' inputs at tau = 0."""
+        if not self.blocks:
+            return ()
+        if self.config.score == "split":
+            network = self.network
+            assert isinstance(network, ScoreNetwork)
+            with torch.inference_mode():
+                hidden, _ = network.hidden_and_raw(torch.from_numpy(state), torch.ones(()).double())
+            state = hidden[-1].numpy()
+        return tuple(self.config.scaling.node_volt(state))
 
     @property
     def _stepping(self) -> Stepping:
@@ -361,7 +386,7 @@ class Run:
                 sources=self.solver.initial_volts(state),
                 blocks=self.blocks,
                 scheme=self.config.coupling.scheme,
-                initial_volts=tuple(scaling.node_volt(state)) if self.blocks else (),
+                initial_volts=self._initial_inputs(state),
                 stepping=self._stepping,
             )
 
@@ -575,7 +600,7 @@ class Run:
         netlist = self.netlist
         if self.blocks:
             score_volts = values[:, self._columns("score.{}")]
-            netlist = self._netlist_with(PlaybackScore(time_second, score_volts))
+            netlist = self._netlist_with(self._score_with(PlaybackScore(time_second, score_volts)))
         with _writing(outcome):
             write_text(outcome.netlist_path, str(netlist))
             draw_solve(solve, self._title(), folder / "solve.png")
@@ -603,7 +628,8 @@ class Run:
         where = (
             "score network in the netlist"
             if config.score == "analog"
-            else f"score in torch, {config.coupling.scheme}"
+            else f"{'score' if config.score == 'torch' else 'last layer'} in torch, "
+            f"{config.coupling.scheme}"
         )
         return f"{config.task}, {config.equation.upper()}: {config.fidelity.summary}; {where}"
 

@@ -97,15 +97,28 @@ class ScoreNetworkCircuit(SubCircuit):
 
     Inside, hidden_l_k is the sum and activation_l_k the ReLU's output of unit k of layer l.
 
+    Args:
+        hidden_alone: leave the last layer out; the last activations are nodes instead of raw.
+
     Raises:
         NetlistError: the embedding has not one channel for each hidden column.
     """
 
     def __init__(
-        self, name: str, network: MappedNetwork, scaling: Scaling, blocks: ScoreBlocks
+        self,
+        name: str,
+        network: MappedNetwork,
+        scaling: Scaling,
+        blocks: ScoreBlocks,
+        hidden_alone: bool = False,
     ) -> None:
         layers = network.layers
-        states, outputs = layers[0].inputs, layers[-1].outputs
+        states = layers[0].inputs
+        self.outputs = (
+            [f"activation_{len(layers) - 2}_{unit}" for unit in range(layers[-1].inputs)]
+            if hidden_alone
+            else [f"raw_{index}" for index in range(layers[-1].outputs)]
+        )
         channels = 2 * len(network.frequencies)
         for index, layer in enumerate(layers[:-1]):
             if layer.outputs != channels:
@@ -117,7 +130,7 @@ class ScoreNetworkCircuit(SubCircuit):
         super().__init__(
             name,
             *(f"state_{index}" for index in range(states)),
-            *(f"raw_{index}" for index in range(outputs)),
+            *self.outputs,
             *("analog_ground", "vdd", "vss"),
             *(["word_line"] if self.has_word_line else []),
         )
@@ -136,7 +149,7 @@ class ScoreNetworkCircuit(SubCircuit):
                 f"driver_{index}", blocks.driver.name, f"state_{index}", f"row_{index}", *supplies
             )
             rows.append(f"row_{index}")
-        for number, layer in enumerate(layers):
+        for number, layer in enumerate(layers[:-1] if hidden_alone else layers):
             last = number == len(layers) - 1
             stage = blocks.stage(f"transimpedance_{number}", layer)
             self.subcircuit(stage)

@@ -52,29 +52,40 @@ class ScoreSource(Protocol):
 
 @dataclass(frozen=True)
 class AnalogScore:
-    """The whole score network in the netlist; with guidance, two of them."""
+    """The whole score network in the netlist; with guidance, two of them.
+
+    Attributes:
+        last: drives the score nodes from the last activations; None for layers in the netlist.
+    """
 
     networks: tuple[MappedNetwork, ...]
     scaling: Scaling
     blocks: ScoreBlocks
+    last: ScoreSource | None = None
 
     def add_to(self, circuit: Circuit) -> None:
         """Add the networks, and the supply of their word lines."""
         for part, network in enumerate(self.networks):
             name = f"{score_node('network', part)}"
-            block = ScoreNetworkCircuit(name, network, self.scaling, self.blocks)
+            block = ScoreNetworkCircuit(
+                name, network, self.scaling, self.blocks, self.last is not None
+            )
             circuit.subcircuit(block)
-            states, outputs = network.layers[0].inputs, network.layers[-1].outputs
             if block.has_word_line and part == 0:
                 circuit.V("word_line", "word_line", circuit.gnd, WORD_SUPPLY_VOLT)
             circuit.X(
                 name,
                 name,
-                *(state_node(index) for index in range(states)),
-                *(score_node(index, part) for index in range(outputs)),
+                *(state_node(index) for index in range(network.layers[0].inputs)),
+                *(self._output_node(index, part) for index in range(len(block.outputs))),
                 *("analog_ground", "vdd", circuit.gnd),
                 *(["word_line"] if block.has_word_line else []),
             )
+        if self.last is not None:
+            self.last.add_to(circuit)
+
+    def _output_node(self, index: int, part: int) -> str:
+        return score_node(index, part) if self.last is None else activation_node(index)
 
     @property
     def signals(self) -> list[Signal]:
@@ -82,7 +93,7 @@ class AnalogScore:
         return [
             Signal(
                 f"{kind}_{layer}.{unit}",
-                f"xscore_network.{kind}_{layer}_{unit}",
+                self._vector(kind, layer, unit),
                 "V",
                 f"{what} of unit {unit + 1}, hidden layer {layer + 1}",
             )
@@ -90,6 +101,12 @@ class AnalogScore:
             for kind, what in (("hidden", "sum"), ("activation", "ReLU's output"))
             for unit in range(mapped.outputs)
         ]
+
+    def _vector(self, kind: str, layer: int, unit: int) -> str:
+        last_hidden = layer == len(self.networks[0].layers) - 2
+        if self.last is not None and kind == "activation" and last_hidden:
+            return activation_node(unit)
+        return f"xscore_network.{kind}_{layer}_{unit}"
 
 
 @dataclass(frozen=True)
@@ -115,6 +132,11 @@ def state_node(index: int) -> str:
 def score_node(index: int | str, part: int = 0) -> str:
     """Raw score, before the output gain; part 1 is that without the condition."""
     return f"{('score', 'unconditional')[part]}_{index}"
+
+
+def activation_node(unit: int) -> str:
+    """Last activation of a score network whose last layer is outside the netlist."""
+    return f"activation_{unit}"
 
 
 def noise_node(index: int) -> str:

@@ -50,20 +50,37 @@ def playback(netlist: Path) -> tuple[float, int]:
 @pytest.mark.parametrize("opamp", [Fidelity.TRANSISTOR, Fidelity.IDEAL])
 @pytest.mark.parametrize("scheme", ["explicit", "extrapolated", "linearised"])
 def test_lockstep_overhead(opamp: Fidelity, scheme: str, tmp_path: Path) -> None:
-    run = Run(
-        RunConfig(
-            name="overhead",
-            task="circle",
-            fidelity=BlockFidelities(opamp=opamp),
-            coupling=CouplingConfig(scheme=scheme),  # type: ignore[arg-type]
-        )
+    config = RunConfig(
+        name="overhead",
+        task="circle",
+        fidelity=BlockFidelities(opamp=opamp),
+        coupling=CouplingConfig(scheme=scheme),  # type: ignore[arg-type]
     )
+    measure(config, PAIRS, f"{opamp}.{scheme}", tmp_path)
+
+
+@pytest.mark.benchmark
+@pytest.mark.timeout(3600)
+def test_overhead_of_a_large_netlist(tmp_path: Path) -> None:
+    """Both hidden layers, and all else, of transistors; the last layer in torch."""
+    fidelity = {"all": "transistor", "reference": "ideal"}
+    config = RunConfig(
+        name="overhead",
+        task="circle",
+        score="split",
+        fidelity=BlockFidelities.model_validate(fidelity),
+    )
+    measure(config, 1, "split.linearised", tmp_path)
+
+
+def measure(config: RunConfig, pairs: int, name: str, tmp_path: Path) -> None:
+    run = Run(config)
     outcome = run.execute(tmp_path)
     simulation = next(iter(run.simulations()))
     ratios, per_point, steps, played = [], [], [], []
     with WorkerPool(1, timeout_second=60) as pool:
         lockstep(pool, simulation)
-        for _ in range(PAIRS):
+        for _ in range(pairs):
             spent = lockstep(pool, simulation)
             second, points = playback(outcome.netlist_path)
             ratios.append(spent.transient_second / second)
@@ -72,7 +89,7 @@ def test_lockstep_overhead(opamp: Fidelity, scheme: str, tmp_path: Path) -> None
             played.append((second, points))
     median = statistics.median
     record(
-        f"lockstep_overhead.{opamp}.{scheme}",
+        f"lockstep_overhead.{name}",
         {
             "ratio_of_analysis_times": median(ratios),
             "ratio_per_accepted_point": median(per_point),

@@ -246,3 +246,34 @@ def test_netlists_of_all_members_are_one_text(transistor: tuple[Run, Outcome]) -
 
 def replace_samples(config: RunConfig, samples: int) -> object:
     return config.ensemble.model_copy(update={"samples": samples})
+
+
+@pytest.mark.parametrize(("scheme", "tolerance"), [("linearised", 1e-3), ("explicit", 2e-3)])
+def test_score_may_be_split_between_netlist_and_torch(
+    scheme: str, tolerance: float, tmp_path: Path
+) -> None:
+    """Hidden layers in the netlist, the last one in torch: linearised is exact, as it is linear."""
+    outcome = run_of(tmp_path, score="split", coupling={"scheme": scheme})
+    assert outcome.solve.relative_error < tolerance
+    trace = outcome.trace
+    applied = trace["score.0"].values
+    np.testing.assert_allclose(trace.coupling["output.score_0"].values, applied, atol=1e-9)
+    # The netlist that was written holds the hidden layers, and runs without us.
+    played = run_batch(outcome.netlist_path)
+    again = np.interp(trace.time_second, played["time"], played["v(x_0)"])
+    assert np.abs(again - trace["integrator_0.out"].values).max() < 1e-4
+    if scheme == "linearised":
+        assert np.nanmax(np.abs(trace.coupling["error.score_0"].values)) < 1e-9
+
+
+def test_a_split_score_has_one_network() -> None:
+    with pytest.raises(ConfigurationError, match="unguided"):
+        parse(
+            {
+                "name": "test",
+                "task": "gaussian_mixture",
+                "score": "split",
+                "condition": {"label": "H", "guidance": 1.0},
+            },
+            "the test",
+        )
