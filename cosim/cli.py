@@ -32,7 +32,7 @@ app = typer.Typer(
 console = Console()
 error_console = Console(stderr=True, soft_wrap=True)
 INTERRUPTED = 130
-FINDINGS = 3
+FINDINGS, DIFFERENCES = 3, 4
 WIDE = 200
 
 Fidelities = Annotated[
@@ -410,6 +410,51 @@ def figures(
     for name in wanted:
         if name not in missing:
             console.print(f"is there {folder / name}.png", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def compare(
+    run: Annotated[Path, typer.Argument(help="The trace to judge.")],
+    golden: Annotated[Path, typer.Argument(help="The golden trace.")],
+    tolerances: Annotated[
+        Path | None, typer.Option(help="A TOML file (default: 0.1 % of each signal's range).")
+    ] = None,
+    member: Annotated[int | None, typer.Option(help="Of both, for ensembles.", min=0)] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for JSON, JUnit XML and figure.")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Compare a trace with a golden one; differences are listed, and are exit code 4."""
+    from rich.table import Table
+
+    from cosim.report.compare_figure import draw_comparison
+    from cosim.run import make_folder, write_text
+    from cosim.trace import Trace
+    from cosim.trace.compare import Tolerances, comparison_rows, load_tolerances
+    from cosim.trace.compare import compare as compare_traces
+
+    allowed = load_tolerances(tolerances) if tolerances else Tolerances()
+    mine, theirs = Trace.open(run), Trace.open(golden)
+    if member is not None:
+        mine, theirs = mine.member(member), theirs.member(member)
+    found = compare_traces(mine, theirs, allowed)
+    rows = comparison_rows(found)
+    table = Table(box=None, pad_edge=False)
+    for title in rows[0]:
+        table.add_column(title)
+    for row in rows:
+        table.add_row(*row.values(), style=None if row[""] in ("ok", "extra") else "red")
+    Console(width=max(console.width, WIDE)).print(table)
+    if output is not None:
+        make_folder(output)
+        write_text(output / "compare.json", found.to_json())
+        write_text(output / "compare.xml", found.to_junit())
+        draw_comparison(found, output / "compare.png")
+        for name in ("compare.json", "compare.xml", "compare.png"):
+            console.print(f"written  {output / name}", highlight=False, soft_wrap=True)
+    if not found.passes:
+        raise typer.Exit(DIFFERENCES)
 
 
 trace_app = typer.Typer(

@@ -285,3 +285,22 @@ def test_simulate_writes_vectors_or_says_why_not(
     assert refused.code == 3
     assert "does not exist" in refused.errors
     assert out.read_text().startswith(",".join(header))
+
+
+def test_traces_are_compared(cosim: Callable[..., Done], tmp_path: Path) -> None:
+    run, golden, folder = tmp_path / "run.h5", tmp_path / "golden.h5", tmp_path / "report"
+    record(golden)
+    record(run)
+    same = cosim("compare", str(run), str(golden))
+    assert same.code == 0, same.errors
+    tolerances = tmp_path / "tolerances.toml"
+    tolerances.write_text('[rename]\n"supply.current" = "supply.vdd"\n')
+    options = ("--tolerances", str(tolerances), "-o", str(folder))
+    differs = cosim("compare", str(run), str(golden), *options)
+    assert differs.code == 4
+    assert "missing" in differs.output and "extra" in differs.output
+    assert {path.name for path in folder.iterdir()} == {
+        "compare.json", "compare.xml", "compare.png"
+    }  # fmt: skip
+    refused = cosim("compare", str(run), str(tolerances))
+    assert_one_paragraph(refused, "tolerances.toml")
