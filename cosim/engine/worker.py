@@ -81,7 +81,9 @@ class Message:
 
 @dataclass(frozen=True)
 class Started(Message):
-    """The worker has loaded the netlist."""
+    """The worker has loaded the netlist; points sent before, by an attempt that failed, no longer
+    count.
+    """
 
 
 @dataclass(frozen=True)
@@ -305,14 +307,14 @@ class _Worker:
         Path(self._log_path).unlink(missing_ok=True)
 
 
-class _Interrupts:
+class Interrupts:
     """Turns Ctrl-C into a KeyboardInterrupt where it is expected.
 
     Raised anywhere, it may be lost: Python drops an exception that leaves a destructor or a
     callback, such as those of h5py. A second Ctrl-C is raised at once.
     """
 
-    def __enter__(self) -> "_Interrupts":
+    def __enter__(self) -> "Interrupts":
         self._requested = False
         self._main = threading.current_thread() is threading.main_thread()
         if self._main:
@@ -351,9 +353,18 @@ class WorkerPool:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """End all workers, and what they run; the next run starts fresh ones."""
         for worker in self._workers:
             worker.stop()
         self._workers.clear()
+
+    def kill(self) -> None:
+        """From another thread: what runs becomes `Failed` messages."""
+        for worker in self._workers:
+            worker.process.kill()
 
     def run(self, simulations: Iterable[Simulation]) -> Generator[Message]:
         """Run all; messages come as they happen, interleaved between members.
@@ -364,10 +375,10 @@ class WorkerPool:
             LibraryNotFoundError: a worker found no libngspice.
             KeyboardInterrupt: between two messages.
         """
-        with _Interrupts() as interrupts:
+        with Interrupts() as interrupts:
             yield from self._run(simulations, interrupts)
 
-    def _run(self, simulations: Iterable[Simulation], interrupts: _Interrupts) -> Iterator[Message]:
+    def _run(self, simulations: Iterable[Simulation], interrupts: Interrupts) -> Iterator[Message]:
         waiting = iter(simulations)
         following = next(waiting, None)
         while following is not None and len(self._workers) < self.count:

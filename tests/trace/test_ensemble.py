@@ -132,9 +132,7 @@ def test_a_member_that_begins_anew_holds_its_last_attempt_only(
 
 def test_a_single_run_begins_anew(tmp_path: Path) -> None:
     given_up, kept = _member_rows(0, 50), _member_rows(1, 30)
-    with TraceWriter.create(
-        tmp_path / "run.h5", signals=SIGNALS, provenance=PROVENANCE
-    ) as writer:
+    with TraceWriter.create(tmp_path / "run.h5", signals=SIGNALS, provenance=PROVENANCE) as writer:
         writer.append(*given_up)
         writer.restart()
         writer.append(*kept)
