@@ -34,7 +34,7 @@ from cosim.errors import ConfigurationError, CosimError, EngineError, WorkerCras
 
 try:
     from distributed import Client, Future, Security, Worker, WorkerPlugin, get_worker
-    from distributed.comm import connect
+    from distributed.comm.core import connect
 except ImportError:
     raise ConfigurationError(
         "An ensemble on a Dask cluster (engine.scheduler, --scheduler) needs the package "
