@@ -98,6 +98,10 @@ def run(
         int | None, typer.Option(help="Initial conditions to solve from (default 1).")
     ] = None,
     jobs: Annotated[int | None, typer.Option(help="ngspice processes (default 1).")] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Run on a Dask cluster: its scheduler, such as tcp://10.0.0.1:8786."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the initial conditions.")] = None,
     score: Annotated[
         str | None, typer.Option(help="Where the score is computed: torch, analog or split.")
@@ -133,7 +137,7 @@ def run(
         "coupling": {"scheme": scheme, "step_second": step},
         "fidelity": _nested("--fidelity", fidelity or []),
         "ensemble": {"samples": samples, "seed": seed},
-        "engine": {"jobs": jobs},
+        "engine": {"jobs": jobs, "scheduler": scheduler},
     }
     job = Run(parse(merge(values, _without_none(given)), where))
     config = job.config

@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import tomli_w
 from pydantic import (
@@ -83,18 +83,43 @@ class ConditionConfig(Section):
         return self
 
 
+class Variant(NamedTuple):
+    """What a member's transistors are: their corner, or a draw around the typical one."""
+
+    corner: str
+    monte_carlo_seed: int | None
+
+    @property
+    def description(self) -> str:
+        """In words."""
+        if self.monte_carlo_seed is None:
+            return f"corner {self.corner}"
+        return f"Monte Carlo seed {self.monte_carlo_seed}"
+
+
 class EnsembleConfig(Section):
-    """Initial conditions: `samples` draws from N(0, I)."""
+    """Initial conditions: `samples` draws from N(0, I); all of them at each of the process's
+    `corners`, or with each of `monte_carlo` draws of its variation and mismatch (seeds 1, 2, ...).
+    """
 
     samples: int = Field(1, ge=1, le=1_000_000)
     seed: int = Field(0, ge=0, lt=2**63)
+    corners: tuple[str, ...] = ()
+    monte_carlo: int | None = Field(None, ge=1, le=100_000)
+
+    @model_validator(mode="after")
+    def _one_kind_of_variant(self) -> "EnsembleConfig":
+        if self.corners and self.monte_carlo:
+            raise ValueError("give corners or monte_carlo: draws are around typical")
+        return self
 
 
 class EngineConfig(Section):
-    """Worker processes."""
+    """Worker processes: `jobs` on this machine, or all of a Dask cluster's."""
 
     jobs: int = Field(1, ge=1, le=1024)
     timeout_second: float = Field(120.0, gt=0, description="longest wait for an accepted point")
+    scheduler: str | None = Field(None, description="address of a Dask scheduler")
 
 
 class RunConfig(Section):
@@ -126,7 +151,22 @@ class RunConfig(Section):
                 "a score in torch is against the ideal analog ground: fidelity.reference must be "
                 "'ideal', or score 'analog'"
             )
+        varied = self.ensemble.corners or self.ensemble.monte_carlo
+        if varied and not self.fidelity.needs_process:
+            raise ValueError(
+                "ensemble.corners and ensemble.monte_carlo vary transistors, and there are none: "
+                "choose fidelity 'transistor' for a block"
+            )
         return self
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """The transistors of the ensemble; each variant has all samples."""
+        ensemble, corner = self.ensemble, self.process.corner
+        if ensemble.monte_carlo is not None:
+            seeds = range(1, ensemble.monte_carlo + 1)
+            return tuple(Variant(corner, seed) for seed in seeds)
+        return tuple(Variant(corner, None) for corner in ensemble.corners or (corner,))
 
     def to_toml(self) -> str:
         """The whole configuration, defaults included."""

@@ -1,11 +1,12 @@
 """A run, end to end: model -> mapping -> circuit -> engine -> trace -> figures."""
 
+import itertools
 import math
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from cosim.circuits.solver import (
     activation_node,
 )
 from cosim.config import RunConfig, merge, parse, read_toml
+from cosim.engine.ensemble import Executor, Retried, run_ensemble
 from cosim.engine.library import find_library, probe
 from cosim.engine.lockstep import Block, Stepping
 from cosim.engine.resume import resumed
@@ -38,6 +40,7 @@ from cosim.engine.worker import (
     Message,
     Points,
     Simulation,
+    Started,
     Statistics,
     WorkerPool,
 )
@@ -119,7 +122,7 @@ class Outcome:
     Attributes:
         folder: holds trace.h5, solver.cir, solve.png and, for an ensemble, cloud.png.
         solve: the first member beside its float64 reference.
-        cloud: for ensembles of 50 members or more.
+        cloud: for ensembles of 50 samples or more.
         statistics: where the first member's wall time went; None if another run simulated it.
         size: of the netlist, in words.
     """
@@ -191,6 +194,9 @@ class Run:
     model_folder: Path | None = None
     """Transistor models as the netlist names them; by default where they are installed."""
 
+    variant: int = 0
+    """Which of `RunConfig.variants` the netlist has."""
+
     @classmethod
     def from_toml(cls, path: str | Path, overrides: dict[str, object] | None = None) -> "Run":
         """Read a run file; `overrides` are nested tables put over it.
@@ -229,10 +235,10 @@ class Run:
 
     @cached_property
     def process(self) -> Process:
-        """The transistors at the run's corner and temperature."""
-        process = self.config.process
+        """The transistors at the variant's corner or draw, and the run's temperature."""
+        process, variant = self.config.process, self.config.variants[self.variant]
         return find_process(process.name)(
-            process.corner, process.temperature_celsius, model_folder=self.model_folder
+            variant.corner, process.temperature_celsius, variant.monte_carlo_seed, self.model_folder
         )
 
     @cached_property
@@ -297,7 +303,7 @@ class Run:
         return initial_states(ensemble.samples, self.network.states, ensemble.seed).numpy()
 
     def reference(
-        self, member: int, tau: np.ndarray, noise_volts: np.ndarray | None = None
+        self, sample: int, tau: np.ndarray, noise_volts: np.ndarray | None = None
     ) -> np.ndarray:
         """The same equation, from the same state and with the same noise, solved in float64
         [times, states].
@@ -306,7 +312,7 @@ class Run:
             noise_volts: of the noise sources against the analog ground [times, states], where
                 they are ngspice's own.
         """
-        state, sde, noise = self.initial_states[member], self.task.sampling_sde, self._noise(member)
+        state, sde, noise = self.initial_states[sample], self.task.sampling_sde, self._noise(sample)
         if noise is None:
             return reference_solution(self.network, sde, state, tau)
         if noise.draws is not None:
@@ -315,18 +321,18 @@ class Run:
         rates = np.sqrt(noise.updates) * noise_volts / self.config.scaling.volt_per_unit
         return driven_solution(self.network, sde, state, tau, rates)
 
-    def _noise(self, member: int) -> WienerNoise | None:
+    def _noise(self, sample: int) -> WienerNoise | None:
         if self.config.equation == "ode":
             return None
         own = self.config.noise.source == "transient"
-        return WienerNoise(self.config.noise.updates, None if own else self.draws(member))
+        return WienerNoise(self.config.noise.updates, None if own else self.draws(sample))
 
-    def draws(self, member: int) -> np.ndarray | None:
-        """A member's noise [updates, states]; None for the probability-flow equation."""
+    def draws(self, sample: int) -> np.ndarray | None:
+        """A sample's noise [updates, states]; None for the probability-flow equation."""
         if self.config.equation == "ode":
             return None
         return noise_draws(
-            member, self.config.noise.updates, self.network.states, self.config.ensemble.seed
+            sample, self.config.noise.updates, self.network.states, self.config.ensemble.seed
         )
 
     @cached_property
@@ -348,9 +354,9 @@ class Run:
         blocks = score_blocks(self.config.fidelity, supply, self.process, self._converters)
         return AnalogScore(self._mapped, self.config.scaling, blocks, outside)
 
-    def _netlist_with(self, score: ScoreSource, member: int = 0) -> Netlist:
-        step, state = self.config.coupling.step_second, self.initial_states[member]
-        return self.solver.netlist(state, score, step, self._noise(member))
+    def _netlist_with(self, score: ScoreSource, sample: int = 0) -> Netlist:
+        step, state = self.config.coupling.step_second, self.initial_states[sample]
+        return self.solver.netlist(state, score, step, self._noise(sample))
 
     def _initial_inputs(self, state: np.ndarray) -> tuple[float, ...]:
         """Voltages of the blocks' inputs at tau = 0."""
@@ -372,15 +378,22 @@ class Run:
         return Stepping(coupling.tolerance_volt, coupling.communication_second)
 
     def simulations(self) -> Iterator[Simulation]:
-        """One for each member. Members of the probability-flow equation share the netlist's text
-        and differ in initial conditions; those of the SDE have noise of their own too.
+        """One for each member: all samples of one variant of the transistors after another."""
+        members = itertools.count()
+        for variant in range(len(self.config.variants)):
+            for simulation in replace(self, variant=variant)._samples():
+                yield replace(simulation, member=next(members))
+
+    def _samples(self) -> Iterator[Simulation]:
+        """Samples of the probability-flow equation share the netlist's text and differ in initial
+        conditions; those of the SDE have noise of their own too.
         """
         shared, scaling = str(self.netlist), self.config.scaling
-        for member, state in enumerate(self.initial_states):
+        for sample, state in enumerate(self.initial_states):
             own = self.config.equation == "sde"
             yield Simulation(
-                member=member,
-                netlist=str(self._netlist_with(self._score_source, member)) if own else shared,
+                member=sample,
+                netlist=str(self._netlist_with(self._score_source, sample)) if own else shared,
                 stop_second=scaling.stop_second,
                 saved=tuple(signal.vector for signal in self.netlist.signals),
                 sources=self.solver.initial_volts(state),
@@ -416,12 +429,13 @@ class Run:
         self._check_members()
         provenance = self._provenance()
         make_folder(folder)
-        members = [_Member() for _ in self.initial_states]
+        members = [_Member() for _ in self.config.variants for _ in self.initial_states]
         ensemble = len(members) if len(members) > 1 else None
         with ExitStack() as stack:
             before = stack.enter_context(Predecessor(folder / "trace.h5")) if resume else None
             if before is not None:
                 self._check_same_run(before.trace)
+            executor = stack.enter_context(self._executor(len(members)))
             writer = stack.enter_context(
                 TraceWriter.create(
                     folder / "trace.h5" if before is None else before.successor_path,
@@ -435,16 +449,22 @@ class Run:
                     overwrite=overwrite or resume,
                 )
             )
+            self._record_variants(writer)
             remaining = self.simulations()
             if before is not None:
                 remaining = iter(self._take_up(before, members, writer))
-            pool = stack.enter_context(
-                WorkerPool(
-                    min(self.config.engine.jobs, len(members)), self.config.engine.timeout_second
-                )
-            )
-            failures = []
-            for message in pool.run(remaining):
+            failures, retried = [], set()
+            for message in run_ensemble(executor, remaining):
+                if isinstance(message, Retried):
+                    retried.add(message.member)
+                if isinstance(message, Started):
+                    # What was sent by an attempt that failed no longer counts.
+                    if message.member in retried:
+                        members[message.member] = _Member()
+                        writer.restart(message.member if ensemble else None)
+                        if before is not None:
+                            self._copy(before, message.member, members, writer)
+                    continue
                 member = members[message.member]
                 self._record(writer, message, member, ensemble is not None)
                 if isinstance(message, Failed):
@@ -481,9 +501,7 @@ class Run:
         ensemble = len(members) > 1
         for simulation in self.simulations():
             number = simulation.member
-            recorded = before.trace.member(number) if ensemble else before.trace
-            for points in self._recorded(number, recorded):
-                self._record(writer, points, members[number], ensemble)
+            self._copy(before, number, members, writer)
             at_second, final_volts = members[number].last_time_second, members[number].final_volts
             if math.isclose(at_second, simulation.stop_second, rel_tol=1e-9):
                 if ensemble:
@@ -502,6 +520,13 @@ class Run:
             remaining.append(simulation)
         before.taken_up = True
         return remaining
+
+    def _copy(
+        self, before: "Predecessor", number: int, members: list[_Member], writer: TraceWriter
+    ) -> None:
+        recorded = before.trace.member(number) if len(members) > 1 else before.trace
+        for points in self._recorded(number, recorded):
+            self._record(writer, points, members[number], len(members) > 1)
 
     def _recorded(self, member: int, trace: Trace) -> Iterator[Points]:
         """What a trace holds of a member, as its worker sent it."""
@@ -528,7 +553,17 @@ class Run:
                 ),
             )
 
+    def _executor(self, members: int) -> Executor:
+        engine = self.config.engine
+        if engine.scheduler is None:
+            return WorkerPool(min(engine.jobs, members), engine.timeout_second)
+        from cosim.engine.cluster import ClusterPool  # needs a package of the extra `cluster`
+
+        return ClusterPool(engine.scheduler, engine.timeout_second)
+
     def _check_members(self) -> None:
+        for variant in range(len(self.config.variants)):
+            _ = replace(self, variant=variant).process  # refuses an unknown corner
         steps = self.config.scaling.solve_second / self.config.coupling.step_second
         if steps < 1:
             raise ConfigurationError(
@@ -553,6 +588,13 @@ class Run:
         described += [("error", node, "applied minus the block's value there") for node in outputs]
         return [TraceSignal(f"{what}.{node}", "V", text) for what, node, text in described]
 
+    def _record_variants(self, writer: TraceWriter) -> None:
+        """Note of each member what its transistors are, where they differ."""
+        if len(self.config.variants) > 1:
+            of_members = itertools.product(self.config.variants, self.initial_states)
+            for number, (variant, _) in enumerate(of_members):
+                writer.event(0.0, "process", variant.description, number)
+
     def _record(
         self, writer: TraceWriter, message: Message, member: _Member, ensemble: bool
     ) -> None:
@@ -570,6 +612,8 @@ class Run:
             member.statistics = message.statistics
             if number is not None:
                 writer.finish_member(number)
+        elif isinstance(message, Retried):
+            writer.event(member.last_time_second, "retried", str(message.error), number)
         elif isinstance(message, Failed):
             writer.event(member.last_time_second, "failed", str(message.error), number)
             if number is not None:
@@ -595,7 +639,8 @@ class Run:
             self.reference(0, scaling.tau(time_second), self._noise_volts(values)),
             scaling.precharge_second,
         )  # fmt: skip
-        cloud = self._cloud(members) if len(members) >= KL_MINIMUM_SAMPLES else None
+        enough = self.config.ensemble.samples >= KL_MINIMUM_SAMPLES
+        cloud = self._cloud(members) if enough else None
         outcome = Outcome(folder, solve, cloud, first.statistics, self.netlist.size)
         netlist = self.netlist
         if self.blocks:
@@ -644,7 +689,7 @@ class Run:
         final = np.array([member.final_volts for member in members])
         circuit = self._units(final, "integrator_{}.out")
         start = torch.from_numpy(self.initial_states)
-        noise = [draws for draws in map(self.draws, range(len(members))) if draws is not None]
+        noise = [draws for draws in map(self.draws, range(len(start))) if draws is not None]
         if noise:
             driven = torch.from_numpy(np.stack(noise, axis=1))
             software = driven_euler(self.network, self.task.sampling_sde, start, driven).numpy()
@@ -653,7 +698,7 @@ class Run:
         true = self._true_samples()
         return Cloud(
             circuit,
-            software,
+            np.tile(software, (len(self.config.variants), 1)),
             kl_histogram(circuit, true, self.task.plot_limit),
             kl_histogram(software, true, self.task.plot_limit),
             kl_pooled_histogram(circuit, true),

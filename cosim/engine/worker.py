@@ -87,7 +87,9 @@ class Message:
 
 @dataclass(frozen=True)
 class Started(Message):
-    """The worker has loaded the netlist."""
+    """The worker has loaded the netlist; points sent before, by an attempt that failed, no longer
+    count.
+    """
 
 
 @dataclass(frozen=True)
@@ -301,11 +303,19 @@ class _Worker:
         child.close()
         self.simulation: Simulation | None = None
         self.ready = False
+        self.limits_steps = False
         self.last_time_second = 0.0
         self.heard = time.monotonic()
 
+    def fits(self, simulation: Simulation) -> bool:
+        """Whether it may run a simulation next. Once ngspice asks before each step it does so for
+        good, and chooses its own steps a little differently.
+        """
+        return self.process.is_alive() and self.limits_steps <= simulation.stepping.limits_steps
+
     def assign(self, simulation: Simulation) -> None:
         self.simulation = simulation
+        self.limits_steps = simulation.stepping.limits_steps
         self.last_time_second = 0.0
         self.heard = time.monotonic()
         self.connection.send(simulation)
@@ -323,14 +333,14 @@ class _Worker:
         Path(self._log_path).unlink(missing_ok=True)
 
 
-class _Interrupts:
+class Interrupts:
     """Turns Ctrl-C into a KeyboardInterrupt where it is expected.
 
     Raised anywhere, it may be lost: Python drops an exception that leaves a destructor or a
     callback, such as those of h5py. A second Ctrl-C is raised at once.
     """
 
-    def __enter__(self) -> "_Interrupts":
+    def __enter__(self) -> "Interrupts":
         self._requested = False
         self._main = threading.current_thread() is threading.main_thread()
         if self._main:
@@ -369,9 +379,18 @@ class WorkerPool:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """End all workers, and what they run; the next run starts fresh ones."""
         for worker in self._workers:
             worker.stop()
         self._workers.clear()
+
+    def kill(self) -> None:
+        """From another thread: what runs becomes `Failed` messages."""
+        for worker in self._workers:
+            worker.process.kill()
 
     def run(self, simulations: Iterable[Simulation]) -> Generator[Message]:
         """Run all; messages come as they happen, interleaved between members.
@@ -382,10 +401,10 @@ class WorkerPool:
             LibraryNotFoundError: a worker found no libngspice.
             KeyboardInterrupt: between two messages.
         """
-        with _Interrupts() as interrupts:
+        with Interrupts() as interrupts:
             yield from self._run(simulations, interrupts)
 
-    def _run(self, simulations: Iterable[Simulation], interrupts: _Interrupts) -> Iterator[Message]:
+    def _run(self, simulations: Iterable[Simulation], interrupts: Interrupts) -> Iterator[Message]:
         waiting = iter(simulations)
         following = next(waiting, None)
         while following is not None and len(self._workers) < self.count:
@@ -397,7 +416,7 @@ class WorkerPool:
             for index, worker in enumerate(self._workers):
                 if following is None:
                     break
-                if not worker.process.is_alive() and worker.simulation is None and worker.ready:
+                if worker.ready and worker.simulation is None and not worker.fits(following):
                     worker.stop()
                     worker = self._workers[index] = _Worker()
                 if worker.ready and worker.simulation is None:

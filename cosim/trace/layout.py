@@ -62,6 +62,7 @@ def empty_trace(
         file.create_dataset("events", dtype=EVENT_TYPE, chunks=(EVENT_CHUNK,), **_APPENDED)
         if members is not None:
             file["members/status"] = np.full(members, b"running", STATUS_TYPE)
+        file["first_points"] = np.zeros((members or 1, 2), "<i8")
         file["outcome"] = np.array((np.nan, b"", b""), OUTCOME_TYPE)
         file["progress"] = np.array((0, 0, 0, 0, 0, b"running"), PROGRESS_TYPE)
     return content.getvalue()

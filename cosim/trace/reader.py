@@ -263,9 +263,11 @@ class Trace(Table):
             if self._status not in STATUSES:
                 raise ValueError(f"its status is {self._status!r}")
             self.member_statuses = self._read_member_statuses()
+            self._first_points = self._read_first_points()
         whole = self.members is None
-        super().__init__(signals, range(signals.points) if whole else None)
-        self.coupling = Table(coupling, range(coupling.points) if whole else None)
+        first, first_coupling = self._first_points[0]
+        super().__init__(signals, range(first, signals.points) if whole else None)
+        self.coupling = Table(coupling, range(first_coupling, coupling.points) if whole else None)
 
     @classmethod
     def open(cls, path: str | Path) -> "Trace":
@@ -328,8 +330,11 @@ class Trace(Table):
                 f"There is no member {index} in {self.path}, which holds "
                 f"{'a single run' if self.members is None else f'{self.members} members'}."
             )
-        view = self._showing(self._record.member_rows(index))
-        view.coupling = self.coupling._showing(self.coupling._record.member_rows(index))
+        first, first_coupling = self._first_points[index]
+        view = self._showing(self._record.member_rows(index, first))
+        view.coupling = self.coupling._showing(
+            self.coupling._record.member_rows(index, first_coupling)
+        )
         view._member = index
         return view
 
@@ -390,6 +395,7 @@ class Trace(Table):
                 coupling_rows_sha256=run.coupling._record.rows_sha256(),
                 events=run.events,
                 member_status=run.member_statuses,
+                first_points=run._first_points.tolist(),
                 status=run.status,
                 wall_time_second=float(self._outcome["wall_time_second"]),
                 reason=run.reason,
@@ -431,6 +437,16 @@ class Trace(Table):
         if "members" not in self._file:
             return []
         return [status.decode() for status in small_dataset(self._file, "members/status")[()]]
+
+    def _read_first_points(self) -> np.ndarray:
+        """Rows [members or 1, 2] where what counts begins, of the signals and the coupling."""
+        stored = small_dataset(self._file, "first_points", np.dtype("<i8"))
+        if stored.shape != (self.members or 1, 2):
+            raise ValueError(f"'first_points' is of shape {stored.shape}")
+        first_points: np.ndarray = stored[()]
+        if np.any(first_points < 0):
+            raise ValueError("'first_points' holds a negative row")
+        return first_points
 
     def __repr__(self) -> str:
         who = "" if self._member is None else f", member {self._member}"

@@ -80,11 +80,12 @@ class Record:
         order = np.argsort(members, kind="stable")
         return order, members[order]
 
-    def member_rows(self, index: int) -> np.ndarray:
-        """Row numbers of a member's points."""
+    def member_rows(self, index: int, first_row: int) -> np.ndarray:
+        """Row numbers of a member's points, from a row on."""
         order, members = self._rows_by_member
         first, last = np.searchsorted(members, [index, index + 1])
-        return order[first:last]
+        rows: np.ndarray = order[first:last]  # ascending, as the sort is stable
+        return rows[np.searchsorted(rows, first_row) :]
 
     def rows_sha256(self) -> str:
         """SHA-256 of all rows: little-endian float64, columns as in the tail."""

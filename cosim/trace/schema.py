@@ -1,8 +1,8 @@
-"""The layout of a trace file, version 1: one HDF5 file a run, as any HDF5 >= 1.10 reads it.
+"""The layout of a trace file, version 2: one HDF5 file a run, as any HDF5 >= 1.10 reads it.
 
 ::
 
-    /                          attributes `schema` = "cosim-trace", `schema_version` = 1
+    /                          attributes `schema` = "cosim-trace", `schema_version` = 2
     /time                      float64 [points]: circuit time in s, on ngspice's own grid
     /signals/<block>/<node>    float64 [points]: one recorded signal, 'block.node' in Python
     /member                    int32 [points], in ensembles only: the member of each point
@@ -12,6 +12,8 @@
                                both ways, at every step
     /events                    compound [events]: time_second, member (-1: the run), kind, message
     /members/status            string [members], in ensembles only
+    /first_points              int64 [members or 1, 2]: of each member, where the rows begin that
+                               count, in the table above and in that of the coupling
     /progress                  compound: what of the above is recorded, and the run's status
     /outcome                   compound: wall_time_second, content_sha256, reason; set at the end
     /provenance                texts as datasets, small facts as attributes of groups
@@ -25,6 +27,10 @@ member on its own time grid, `/member` telling whose they are. So the objects in
 before the first point, as HDF5's single-writer-multiple-reader (SWMR) mode demands, and one
 parent process can record what many workers send at the same time.
 
+A member that failed and is run again leaves the rows of its first attempt where they are;
+`/first_points` says that they no longer count. It changes after all that it passes over is
+recorded, so that at no moment rows of two attempts count.
+
 Signals are chunked and pass through shuffle and gzip, which every HDF5 build has. A compressed
 chunk is written once, when it is full: rewriting it at every flush would leak its old space.
 Until then its points are rows of `/tail`, uncompressed and overwritten in place. `/progress` is
@@ -36,8 +42,8 @@ A status of 'running' in a file that nobody writes means that its writer was kil
 `h5py.File(path, "r", swmr=True)`. A finished one opens in any mode, and has no rows in the tail.
 
 `content_sha256` is the SHA-256 of a JSON text (`content_sha256` below) that holds the
-provenance, the signals, the events, the outcome and the SHA-256 of both tables: their rows as
-little-endian float64, columns as in `/tail`.
+provenance, the signals, the events, the outcome, where members' rows begin and the SHA-256 of
+both tables: their rows as little-endian float64, columns as in `/tail`.
 """
 
 import hashlib
@@ -54,7 +60,7 @@ import numpy as np
 from cosim.errors import TraceError
 
 SCHEMA = "cosim-trace"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Status = Literal["running", "complete", "interrupted", "failed"]
 FinalStatus = Literal["complete", "interrupted", "failed"]
@@ -210,6 +216,7 @@ def content_sha256(
     coupling_rows_sha256: str,
     events: Sequence[Event],
     member_status: Sequence[str],
+    first_points: Sequence[Sequence[int]],
     status: str,
     wall_time_second: float,
     reason: str,
@@ -224,6 +231,7 @@ def content_sha256(
         "coupling_rows_sha256": coupling_rows_sha256,
         "events": events,
         "member_status": member_status,
+        "first_points": first_points,
         "status": status,
         "wall_time_second": wall_time_second,
         "reason": reason,

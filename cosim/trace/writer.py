@@ -107,6 +107,15 @@ class _TableWriter:
             )
         self._last_second[index] = before[-1]
 
+    def restart(self, index: int) -> int:
+        """Let time begin anew for a member; the row from which on it does."""
+        self._last_second[index] = -np.inf
+        return self.stored + self.filled
+
+    def holds(self, index: int) -> bool:
+        """Whether there are points of a member, since it began."""
+        return bool(self._last_second[index] > -np.inf)
+
     def store(self) -> None:
         """Append the buffered points, a full chunk unless they are the last, to the signals."""
         rows = self._rows[: self.filled]
@@ -150,6 +159,7 @@ class TraceWriter:
         self._provenance = provenance
         self._progress = file["progress"]
         self._outcome = file["outcome"]
+        self._first_points = file["first_points"]
         self._events_dataset = file["events"]
         self._events: list[Event] = []
         self._events_stored = 0
@@ -248,6 +258,20 @@ class TraceWriter:
             texts = fitted(kind, KIND_BYTES).decode(), fitted(message).decode()
             self._events.append(Event(float(time_second), number, *texts))
 
+    def restart(self, member: int | None = None) -> None:
+        """Begin a member, or the run, anew: what was recorded of it no longer counts.
+
+        Raises:
+            TraceError: the file cannot be written any more.
+        """
+        with self._writable():
+            index = self._signals.member_index(member)
+            tables = (self._signals, self._coupling)
+            if any(table.holds(index) for table in tables):
+                self._flush()  # so that no reader finds a beginning behind the last point
+                self._first_points[index] = [table.restart(index) for table in tables]
+                self._first_points.flush()
+
     def finish_member(self, member: int, status: FinalStatus = "complete") -> None:
         """Mark how a member of an ensemble ended, after its last point.
 
@@ -344,6 +368,7 @@ class TraceWriter:
             coupling_rows_sha256=self._coupling.digest.hexdigest(),
             events=self._events,
             member_status=self._close_members(),
+            first_points=self._first_points[()].tolist(),
             status=status,
             wall_time_second=wall_time_second,
             reason=stored_reason.decode(),

@@ -108,3 +108,12 @@ def test_fixed_communication_step(pool: WorkerPool, scheme: Scheme) -> None:
         assert len(t) > 5 * len(met)
         errors.append(float(np.abs(points.values[:, 0] - problem.solution(t)).max()))
     assert fitted_order(steps, errors) == pytest.approx(scheme.order, abs=0.2), errors
+
+
+def test_simulations_do_not_depend_on_what_a_worker_ran_before(pool: WorkerPool) -> None:
+    plain = simulation(block(Rate(Decay())), Scheme.EXPLICIT, 1.0, units=1.0, step=0.01)
+    before = solve(pool, plain)
+    solve(pool, replace(plain, stepping=Stepping(tolerance_volt=1e-3)))
+    after = solve(pool, plain)
+    np.testing.assert_array_equal(after.time_second, before.time_second)
+    np.testing.assert_array_equal(after.values, before.values)

@@ -96,6 +96,53 @@ def test_a_member_must_be_chosen_and_exist(ensemble) -> None:
             trace.member(5)
 
 
+@pytest.mark.parametrize("first_points", [0, 5, 128, 300])
+def test_a_member_that_begins_anew_holds_its_last_attempt_only(
+    tmp_path, monkeypatch, first_points
+) -> None:
+    monkeypatch.setattr(schema, "CHUNK_POINTS", 128)
+    path = tmp_path / "run.h5"
+    given_up, kept, other = (_member_rows(seed, 300) for seed in range(3))
+    with TraceWriter.create(
+        path, signals=SIGNALS, coupling=COUPLING, provenance=PROVENANCE, members=2
+    ) as writer:
+
+        def record(rows: tuple[np.ndarray, np.ndarray], part: slice, member: int) -> None:
+            time_second, values = (column[part] for column in rows)
+            writer.append(time_second, values, member)
+            writer.append_coupling(time_second, values[:, :1], member)
+
+        record(other, slice(0, 150), 0)
+        record(given_up, slice(0, first_points), 1)
+        writer.restart(1)
+        with Trace.open(path) as live:
+            assert live.member(1).points == live.member(1).coupling.points == 0
+        record(other, slice(150, None), 0)
+        record(kept, slice(None), 1)
+        writer.finish()
+    with Trace.open(path) as trace:
+        trace.verify()
+        for index, (time_second, values) in enumerate([other, kept]):
+            member = trace.member(index)
+            assert np.array_equal(member.time_second, time_second)
+            assert np.array_equal(member["integrator_1.out"].values, values[:, 1])
+            assert np.array_equal(member.coupling.time_second, time_second)
+            assert np.array_equal(member.coupling["score.s0"].values, values[:, 0])
+
+
+def test_a_single_run_begins_anew(tmp_path: Path) -> None:
+    given_up, kept = _member_rows(0, 50), _member_rows(1, 30)
+    with TraceWriter.create(tmp_path / "run.h5", signals=SIGNALS, provenance=PROVENANCE) as writer:
+        writer.append(*given_up)
+        writer.restart()
+        writer.append(*kept)
+        writer.finish()
+    with Trace.open(tmp_path / "run.h5") as trace:
+        trace.verify()
+        assert np.array_equal(trace.time_second, kept[0])
+        assert np.array_equal(trace.window(*kept[0][[3, 9]])["supply.current"], kept[1][3:10, 2])
+
+
 def test_points_must_have_a_member_in_an_ensemble_only(tmp_path: Path) -> None:
     common = {"signals": SIGNALS, "provenance": PROVENANCE}
     time_second, values = _member_rows(0, 1)

@@ -137,7 +137,7 @@ def _write_foreign_hdf5(path: Path) -> None:
 
 def _write_later_version(path: Path) -> None:
     with h5py.File(path, "r+") as file:
-        file.attrs["schema_version"] = 2
+        file.attrs["schema_version"] = 3
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def _write_later_version(path: Path) -> None:
         (lambda path: os.truncate(path, 40_000), "cannot be read as a trace"),
         (_write_text, "cannot be read as a trace"),
         (_write_foreign_hdf5, "not a cosim trace"),
-        (_write_later_version, "schema version 2"),
+        (_write_later_version, "schema version 3"),
     ],
 )
 def test_what_is_no_trace_is_told_apart(damaged: Path, spoil, message: str) -> None:
@@ -248,11 +248,21 @@ def _unknown_status(file: h5py.File) -> None:
     file["progress"][()] = progress
 
 
+def _negative_first_point(file: h5py.File) -> None:
+    file["first_points"][0] = [-1, 0]
+
+
+def _too_few_first_points(file: h5py.File) -> None:
+    del file["first_points"]
+    file["first_points"] = np.zeros((0, 2), "<i8")
+
+
 @pytest.mark.parametrize(
     "spoil",
     [_bomb_chunk, _bomb_shape, _external_link, _external_group, _external_file, _virtual,
      _other_type, _other_filter, _huge_chunks, _huge_provenance, _strings_on_the_heap,
-     _missing_signal, _too_few_points, _unknown_status],
+     _missing_signal, _too_few_points, _unknown_status, _negative_first_point,
+     _too_few_first_points],
 )  # fmt: skip
 def test_what_no_writer_has_written_is_refused_before_it_costs_memory(damaged, spoil) -> None:
     with h5py.File(damaged, "r+", rdcc_nbytes=0) as file:
@@ -316,10 +326,14 @@ def _change_status(file: h5py.File) -> None:
     file["progress"][()] = progress
 
 
+def _pass_over_points(file: h5py.File) -> None:
+    file["first_points"][0] = [1, 1]
+
+
 @pytest.mark.parametrize(
     "change",
     [_change_value, _change_coupling, _change_netlist, _change_seed, _change_unit, _change_event,
-     _change_wall_time, _drop_points, _change_status],
+     _change_wall_time, _drop_points, _change_status, _pass_over_points],
 )  # fmt: skip
 def test_verify_finds_any_change(damaged: Path, change) -> None:
     with h5py.File(damaged, "r+") as file:
