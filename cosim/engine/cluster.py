@@ -7,7 +7,8 @@ task to another, and no point comes twice.
 
 A worker's machine needs what this one has, at the same paths (the same checkout, say, on a shared
 disk): cosim, its packages and ngspice in the same versions, and the transistor models that the
-netlist names. It is asked for that before it simulates.
+netlist names. It is asked for that before it simulates. With the same kind of processor and the
+same C library, too, its results are the same bit for bit.
 
 Dask sends Python objects by pickle, and runs what it is sent: scheduler, workers and this process
 must trust each other and their network (or use Dask's TLS). Traces and models are never unpickled.
@@ -244,14 +245,14 @@ class ClusterPool:
     def _messages(self, future: Future, member: int) -> Iterator[Message]:
         try:
             yield from future.result()
-        except CosimError:
+        except ConfigurationError:
             raise
         except CancelledError:
             raise EngineError(
                 f"The Dask scheduler at {self.scheduler} was lost. The trace holds the members "
                 "that had ended. Look into the scheduler's output, and run again."
             ) from None
-        except Exception as error:  # Dask's own, such as KilledWorker
+        except Exception as error:  # KilledWorker, say, or no ngspice process could be started
             yield Failed(member, WorkerCrashError(f"Dask could not run it: {_said(error)}"))
 
 
