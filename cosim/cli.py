@@ -461,6 +461,76 @@ def compare(
         raise typer.Exit(DIFFERENCES)
 
 
+golden_app = typer.Typer(
+    help="Golden traces of every netlist in netlists/: list, check, replace.", no_args_is_help=True
+)
+app.add_typer(golden_app, name="golden")
+GoldenNames = Annotated[list[str] | None, typer.Argument(help="Such as integrator (default: all).")]
+
+
+@golden_app.command("list")
+def golden_list(debug: Debug = False) -> None:
+    """Show the golden traces, and why each was taken."""
+    from cosim.experiments.golden import PROJECT_GOLDEN
+    from cosim.trace import Trace
+    from cosim.trace.golden import reason
+
+    for path in sorted(PROJECT_GOLDEN.glob("*.h5")):
+        golden = Trace.open(path)
+        taken, size = golden.provenance.started[:10], f"{path.stat().st_size / 1024:.0f} kB"
+        console.print(f"{path.stem:28} {taken} {size:>7}  {reason(golden)}", soft_wrap=True)
+
+
+@golden_app.command("update")
+def golden_update(
+    names: GoldenNames = None,
+    why: Annotated[str, typer.Option(help="The reason, which the golden trace will hold.")] = "",
+    debug: Debug = False,
+) -> None:
+    """Simulate netlists anew and take the results for golden."""
+    from cosim.trace.golden import golden_path, update_golden
+
+    for name, run, folder, tolerances in _golden_runs(names or []):
+        path = golden_path(folder, name)
+        update_golden(run, path, why, tolerances)
+        console.print(f"golden   {path}", highlight=False, soft_wrap=True, markup=False)
+
+
+@golden_app.command("check")
+def golden_check(names: GoldenNames = None, debug: Debug = False) -> None:
+    """Simulate netlists anew and compare with the golden traces; exit code 4: they differ."""
+    from cosim.trace.compare import comparison_rows
+    from cosim.trace.golden import check_golden, golden_path
+
+    differs = False
+    for name, run, folder, tolerances in _golden_runs(names or []):
+        found = check_golden(run, golden_path(folder, name), tolerances)
+        differs = differs or not found.passes
+        console.print(f"{name:28} {'ok' if found.passes else 'differs'}", highlight=False)
+        for row in comparison_rows(found):
+            if row[""] not in ("ok", "extra"):
+                console.print("  " + "  ".join(row.values()), highlight=False, soft_wrap=True)
+    if differs:
+        raise typer.Exit(DIFFERENCES)
+
+
+def _golden_runs(names: list[str]) -> Iterator[tuple[str, Any, Path, Any]]:
+    """Name, fresh trace, the golden traces' folder and tolerances."""
+    import tempfile
+
+    from cosim.experiments.golden import PROJECT_GOLDEN, TOLERANCES, golden_names, simulated
+
+    chosen = names or golden_names()
+    with (
+        _interruptible("Golden traces that were not reached are as they were."),
+        _progress(TaskProgressColumn()) as progress,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        for name in progress.track(chosen, description="golden"):
+            run = simulated(name, Path(folder) / f"{len(chosen)}_{chosen.index(name)}.h5")
+            yield name, run, PROJECT_GOLDEN, TOLERANCES
+
+
 trace_app = typer.Typer(
     help="Look into a recorded trace, export it, import others.", no_args_is_help=True
 )

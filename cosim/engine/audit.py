@@ -55,8 +55,6 @@ IGNORED = (
     (r"is too small, set to", "a resistance of 0 was replaced by another"),
     (r"\bfailed!", "a measurement failed"),
     (r"can't find (the )?model|unable to find definition of model", "a model is missing"),
-    (r"Transient op finished", "no operating point was found by Newton's method, gmin or source "
-     "stepping; the state at the end of a transient with relaxed steps stands for it"),
 )  # fmt: skip
 """What ngspice prints, and what it then did."""
 
@@ -162,19 +160,31 @@ def _take_analysis(asked: Asked, words: list[str]) -> None:
         asked.stop_second = number(words[2])
 
 
-def audit_messages(lines: Iterable[str]) -> None:
+def audit_messages(lines: Iterable[str], asked: Asked) -> None:
     """Take what ngspice printed as a warning for what it is.
 
     Raises:
-        NetlistError, ConvergenceError: it left out or replaced what was asked for.
+        NetlistError: it left out or replaced what was asked for.
+        ConvergenceError: it took the end of a transient with relaxed steps for the operating
+            point. A transient analysis may begin so, as from power-up, unless a node is held by
+            nothing.
     """
     said = [line.strip() for line in lines]
+    if any("Transient op finished" in line for line in said):
+        singular = next((line for line in said if "singular matrix" in line), None)
+        if singular is not None or asked.analysis[:1] != [".tran"]:
+            raise ConvergenceError(
+                "ngspice found no operating point by Newton's method, gmin or source stepping, and "
+                "took the state at the end of a transient with relaxed steps for it. It printed: "
+                f"{singular or 'Transient op finished'}. Look at what holds the node named, if "
+                "one is; `cosim check` finds nodes that nothing holds; `.nodeset` helps where the "
+                "circuit has several states."
+            )
     for index, line in enumerate(said):
         for pattern, meaning in _IGNORED:
             if pattern.search(line):
                 around = " | ".join(part for part in said[max(index - 2, 0) : index + 2] if part)
-                kind = ConvergenceError if "operating point" in meaning else NetlistError
-                raise kind(
+                raise NetlistError(
                     f"ngspice gave a result, but {meaning}. It printed: {around}. Correct the "
                     "netlist; `cosim check` finds most faults of this kind."
                 )

@@ -202,7 +202,7 @@ class NgspiceSession(NgSpiceShared):
                 f"ngspice does not accept the netlist: {self._said()}. Correct the line named."
             )
         self._loaded_netlist, self._asked = netlist, asked
-        audit_messages(self._lines)
+        audit_messages(self._lines, self._asked)
 
     def load_model(self, path: Path) -> None:
         """Load a compiled Verilog-A model (.osdi), for all netlists loaded from now on.
@@ -245,7 +245,7 @@ class NgspiceSession(NgSpiceShared):
             if self._failure is not None:
                 raise self._failure
             self._raise_reported("run")
-            audit_messages(self._lines)
+            audit_messages(self._lines, self._asked)
         finally:
             self._observer = None
             self.exec_command("destroy all")
@@ -266,7 +266,7 @@ class NgspiceSession(NgSpiceShared):
         self.load(netlist)
         try:
             self.command("run")
-            audit_messages(self._lines)
+            audit_messages(self._lines, self._asked)
             vectors: dict[str, np.ndarray] = {}
             for name in self.plot_names:
                 if name != "const":  # `.noise` gives two plots: densities, and totals

@@ -1,0 +1,52 @@
+"""pytest plugin: traces of your own project against golden ones.
+
+In a test:
+
+    def test_amplifier(golden_trace):
+        golden_trace(Trace.open("amplifier.h5"))
+
+The golden trace lies in the folder `golden` beside the test (ini option `golden_folder`), by the
+test's name. `pytest --golden-update "why"` takes the runs for golden instead.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cosim.trace import Trace
+from cosim.trace.compare import Tolerances, comparison_rows
+from cosim.trace.golden import check_golden, golden_path, update_golden
+
+DEFAULTS = Tolerances()
+GoldenTrace = Callable[..., None]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--golden-update` and `golden_folder`."""
+    parser.getgroup("cosim").addoption(
+        "--golden-update", metavar="WHY", help="take traces for golden, for this reason"
+    )
+    parser.addini("golden_folder", "where golden traces lie, beside the test", default="golden")
+
+
+@pytest.fixture
+def golden_trace(request: pytest.FixtureRequest) -> GoldenTrace:
+    """A function (run, name=None, tolerances=Tolerances()) that fails where the run differs."""
+
+    def check(run: Trace, name: str | None = None, tolerances: Tolerances = DEFAULTS) -> None:
+        __tracebackhide__ = True
+        folder = Path(request.path).parent / str(request.config.getini("golden_folder"))
+        path = golden_path(folder, name or request.node.originalname)
+        why = request.config.getoption("--golden-update")
+        if why is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            update_golden(run, path, why, tolerances)
+            return
+        found = check_golden(run, path, tolerances)
+        if not found.passes:
+            wrong = [row for row in comparison_rows(found) if row[""] not in ("ok", "extra")]
+            lines = "\n".join("  ".join(row.values()) for row in wrong)
+            pytest.fail(f"{run.path} differs from {path}:\n{lines}", pytrace=False)
+
+    return check
