@@ -28,8 +28,8 @@ before the first point, as HDF5's single-writer-multiple-reader (SWMR) mode dema
 parent process can record what many workers send at the same time.
 
 A member that failed and is run again leaves the rows of its first attempt where they are;
-`/first_points` says that they no longer count. It changes after all that it passes over is
-recorded, so that at no moment rows of two attempts count.
+`/first_points` says that they no longer count. It changes before the first row of the second is
+recorded, so that at no moment rows of both count; until then it may lie beyond the last row.
 
 Signals are chunked and pass through shuffle and gzip, which every HDF5 build has. A compressed
 chunk is written once, when it is full: rewriting it at every flush would leak its old space.

@@ -268,7 +268,6 @@ class TraceWriter:
             index = self._signals.member_index(member)
             tables = (self._signals, self._coupling)
             if any(table.holds(index) for table in tables):
-                self._flush()  # so that no reader finds a beginning behind the last point
                 self._first_points[index] = [table.restart(index) for table in tables]
                 self._first_points.flush()
 

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -20,16 +20,7 @@ from cosim.engine import cluster as cluster_module
 from cosim.engine.cluster import ClusterPool
 from cosim.engine.ensemble import Executor, Retried, run_ensemble
 from cosim.engine.lockstep import Block
-from cosim.engine.worker import (
-    Failed,
-    Finished,
-    Message,
-    Points,
-    Simulation,
-    Started,
-    Statistics,
-    WorkerPool,
-)
+from cosim.engine.worker import Failed, Finished, Message, Points, Simulation, WorkerPool
 from cosim.errors import (
     BlockError,
     ConfigurationError,
@@ -41,7 +32,7 @@ from cosim.errors import (
 from cosim.run import Run
 from cosim.trace import Trace
 from tests.engine.clusters import Cluster, kill
-from tests.engine.faults import BreakingDecay
+from tests.engine.faults import BreakingDecay, Scripted
 from tests.engine.problems import UNIT_SECOND, simulation
 
 TIMEOUT_SECOND = 2.0
@@ -201,29 +192,6 @@ def test_monte_carlo_members_differ_by_their_seed() -> None:
 
 
 IDEAL = {"opamp": "ideal"}
-
-
-class Scripted(WorkerPool):
-    """Each run of member 0 sends other points than the one before; the first `failures` fail."""
-
-    def __init__(self, failures: int) -> None:
-        super().__init__(1, TIMEOUT_SECOND)
-        self._failures = failures
-        self.sent: list[Points] = []
-
-    def run(self, simulations: Iterable[Simulation]) -> Generator[Message]:
-        for job in simulations:
-            attempt, count = len(self.sent), 50
-            time_second = np.linspace(0, job.stop_second / (1 + attempt), count)
-            crossed = np.full((count, 2), float(attempt))
-            values = np.full((count, len(job.saved)), float(attempt))
-            self.sent.append(Points(job.member, time_second, values, *[crossed] * 3))
-            yield Started(job.member)
-            yield self.sent[-1]
-            if attempt < self._failures:
-                yield Failed(job.member, BlockError("the model divided by zero"))
-            else:
-                yield Finished(job.member, Statistics(0.0, 1.0, 0.0, 0.0, count, count))
 
 
 @pytest.mark.parametrize("failures", [1, 2])
