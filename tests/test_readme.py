@@ -11,7 +11,7 @@ README = Path(__file__).resolve().parents[1] / "README.md"
 
 
 def test_controller_example(tmp_path: Path) -> None:
-    found = re.search(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    found = re.search(r"```python\n(import numpy.*?)```", README.read_text(), re.DOTALL)
     assert found
     script = tmp_path / "example.py"
     script.write_text(found[1])

@@ -16,7 +16,7 @@ STATES = ("integrator_0.out", "integrator_1.out")
 
 def run_of(**sections: object) -> Run:
     """Small steps: points leave the worker by the thousand."""
-    values = {"name": "test", "task": "circle", "coupling": {"step_second": 8e-9}}
+    values = {"name": "test", "task": "circle", "coupling": {"step_second": 12e-9}}
     return Run(parse(values | {"fidelity": {"opamp": "ideal"}} | sections, "the test"))
 
 
@@ -32,11 +32,12 @@ def interrupt(run: Run, folder: Path, part: float) -> None:
 @pytest.mark.parametrize(
     ("sections", "tolerance"),
     [
-        # Of the range: 30 uV, or what the op-amps' own initial error is.
-        ({}, 3e-4),
-        ({"fidelity": {"opamp": "transistor"}}, 1e-3),
+        # Of the range: 0.1 mV, or some of the op-amps' own initial error; where the run was
+        # interrupted is chance.
+        ({}, 1e-3),
+        ({"fidelity": {"opamp": "transistor"}}, 4e-3),
         ({"fidelity": {"opamp": "macro"}, "equation": "sde"}, 1e-2),
-        ({"score": "analog"}, 3e-4),
+        ({"score": "analog"}, 1e-3),
     ],
 )
 def test_resumed_run_ends_where_the_whole_one_ends(
