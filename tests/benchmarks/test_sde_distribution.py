@@ -55,7 +55,7 @@ def test_distribution_of_sde_samples(tmp_path: Path) -> None:
             equation="sde",
             fidelity=BlockFidelities.model_validate({"all": "transistor"}),
             ensemble=EnsembleConfig(samples=SAMPLES),
-            engine=EngineConfig(jobs=2),
+            engine=EngineConfig(jobs=2, timeout_second=600),
         )
     )
     outcome = run.execute(tmp_path)
