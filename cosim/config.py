@@ -119,6 +119,9 @@ class EngineConfig(Section):
 
     jobs: int = Field(1, ge=1, le=1024)
     timeout_second: float = Field(120.0, gt=0, description="longest wait for an accepted point")
+    memory_gibibyte: float | None = Field(
+        None, gt=0, description="what an ngspice process may take"
+    )
     scheduler: str | None = Field(None, description="address of a Dask scheduler")
 
 

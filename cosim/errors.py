@@ -61,5 +61,9 @@ class WorkerTimeoutError(EngineError):
     """The ngspice process accepted no point for longer than the limit."""
 
 
+class WorkerMemoryError(EngineError):
+    """The ngspice process took more memory than the limit."""
+
+
 class BlockError(EngineError):
     """A lockstep block (a score model, say) raised, or returned NaN or a wrong shape."""

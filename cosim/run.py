@@ -35,6 +35,7 @@ from cosim.engine.library import find_library, probe
 from cosim.engine.lockstep import Block, Stepping
 from cosim.engine.resume import resumed
 from cosim.engine.worker import (
+    GIBI,
     Failed,
     Finished,
     Message,
@@ -555,11 +556,12 @@ class Run:
 
     def _executor(self, members: int) -> Executor:
         engine = self.config.engine
+        memory_byte = None if engine.memory_gibibyte is None else engine.memory_gibibyte * GIBI
         if engine.scheduler is None:
-            return WorkerPool(min(engine.jobs, members), engine.timeout_second)
+            return WorkerPool(min(engine.jobs, members), engine.timeout_second, memory_byte)
         from cosim.engine.cluster import ClusterPool  # needs a package of the extra `cluster`
 
-        return ClusterPool(engine.scheduler, engine.timeout_second)
+        return ClusterPool(engine.scheduler, engine.timeout_second, memory_byte)
 
     def _check_members(self) -> None:
         for variant in range(len(self.config.variants)):

@@ -71,13 +71,15 @@ class _Simulator(WorkerPlugin):
 
     Args:
         software: what the parent's `_software` says.
-        timeout_second: as of `WorkerPool`.
+        timeout_second, memory_byte: as of `WorkerPool`.
     """
 
-    def __init__(self, software: dict[str, str], timeout_second: float) -> None:
+    def __init__(
+        self, software: dict[str, str], timeout_second: float, memory_byte: float | None
+    ) -> None:
         self.name = f"cosim-{uuid.uuid4().hex}"  # of this run's; others may share the cluster
         self._software = software
-        self._timeout_second = timeout_second
+        self._timeout_second, self._memory_byte = timeout_second, memory_byte
 
     def setup(self, worker: Worker) -> None:
         """The worker is ready."""
@@ -105,7 +107,11 @@ class _Simulator(WorkerPlugin):
         """
         self._check(simulation.netlist)
         with self._lock:
-            pool = self._idle.pop() if self._idle else WorkerPool(1, self._timeout_second)
+            pool = (
+                self._idle.pop()
+                if self._idle
+                else WorkerPool(1, self._timeout_second, self._memory_byte)
+            )
             self._busy.append(pool)
         try:
             return list(pool.run([simulation]))
@@ -151,15 +157,18 @@ class ClusterPool:
     Args:
         scheduler: its address, such as tcp://10.0.0.1:8786.
         timeout_second: how long a simulation may go without an accepted point.
+        memory_byte: what each ngspice process may take; None for no limit.
 
     Raises:
         ConfigurationError: no scheduler answers there, or it has no usable worker.
     """
 
-    def __init__(self, scheduler: str, timeout_second: float) -> None:
+    def __init__(
+        self, scheduler: str, timeout_second: float, memory_byte: float | None = None
+    ) -> None:
         self.scheduler = scheduler
         self._software = _software()
-        self._timeout_second = timeout_second
+        self._timeout_second, self._memory_byte = timeout_second, memory_byte
         # What Dask logs of a lost scheduler becomes an error here.
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         try:
@@ -198,7 +207,7 @@ class ClusterPool:
         self._simulator = self._install()
 
     def _install(self) -> str:
-        simulator = _Simulator(self._software, self._timeout_second)
+        simulator = _Simulator(self._software, self._timeout_second, self._memory_byte)
         try:
             self._client.register_plugin(simulator)
         except Exception as error:  # Dask's own, that hold those of the workers

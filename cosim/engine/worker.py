@@ -20,14 +20,22 @@ from types import FrameType
 from typing import NoReturn
 
 import numpy as np
+import psutil
 
 from cosim.circuits.lockstep_port import Scheme
 from cosim.engine.lockstep import Block, Lockstep, Stepping
-from cosim.errors import CosimError, EngineError, WorkerCrashError, WorkerTimeoutError
+from cosim.errors import (
+    CosimError,
+    EngineError,
+    WorkerCrashError,
+    WorkerMemoryError,
+    WorkerTimeoutError,
+)
 
 BLOCK_POINTS = 1024
 FLUSH_SECOND = 0.25
 START_TIMEOUT_SECOND = 120.0
+GIBI = 2**30
 
 
 @dataclass(frozen=True)
@@ -320,6 +328,14 @@ class _Worker:
         self.heard = time.monotonic()
         self.connection.send(simulation)
 
+    @property
+    def resident_byte(self) -> int:
+        """Memory that the process takes; 0 when it has ended."""
+        try:
+            return int(psutil.Process(self.process.pid).memory_info().rss)
+        except psutil.NoSuchProcess:
+            return 0
+
     def said(self) -> str:
         """The last lines the process printed."""
         lines = Path(self._log_path).read_text(errors="replace").splitlines()
@@ -368,11 +384,13 @@ class WorkerPool:
     Args:
         count: number of worker processes.
         timeout_second: how long a simulation may go without an accepted point.
+        memory_byte: what a process may take (resident); None for no limit.
     """
 
-    def __init__(self, count: int, timeout_second: float) -> None:
+    def __init__(self, count: int, timeout_second: float, memory_byte: float | None = None) -> None:
         self.count = count
         self.timeout_second = timeout_second
+        self.memory_byte = memory_byte
         self._workers: list[_Worker] = []
 
     def __enter__(self) -> "WorkerPool":
@@ -457,6 +475,20 @@ class WorkerPool:
                 yield message
                 return
             yield message
+        if self.memory_byte is not None and worker.resident_byte > self.memory_byte:
+            worker.process.kill()
+            worker.process.join()
+            yield from self._lost(
+                worker,
+                WorkerMemoryError(
+                    f"The ngspice process took more than {self.memory_byte / GIBI:.3g} GiB of "
+                    f"memory after t = {worker.last_time_second:.6g} s and was ended; what it had "
+                    "sent is kept. Give a larger `memory_gibibyte`, save fewer nodes or take "
+                    "fewer points (`step_second`); ngspice keeps all of them until the end.",
+                    last_time_second=worker.last_time_second,
+                ),
+            )
+            return
         limit = self.timeout_second if worker.ready else START_TIMEOUT_SECOND
         if time.monotonic() - worker.heard > limit:
             worker.process.kill()

@@ -19,6 +19,7 @@ from cosim.errors import (
     EngineError,
     NetlistError,
     WorkerCrashError,
+    WorkerMemoryError,
     WorkerTimeoutError,
 )
 from tests.engine.problems import UNIT_SECOND, Decay, Rate, block, simulation, solve
@@ -43,6 +44,10 @@ class Faulty:
                     return np.zeros(2)
                 case "hangs":
                     time.sleep(60)
+                case "hoards":
+                    hoard = np.ones(150_000_000)  # 1.2 GB
+                    time.sleep(60)
+                    return -volts * hoard[0]
                 case "killed":
                     os.kill(os.getpid(), signal.SIGKILL)
         return -volts
@@ -96,6 +101,16 @@ def test_hang_is_ended_after_the_timeout() -> None:
         _, last = run_to_end(pool, faulty("hangs"))
     assert isinstance(last, Failed) and isinstance(last.error, WorkerTimeoutError)
     assert "accepted no point for 2 s" in str(last.error)
+
+
+def test_process_that_takes_too_much_memory_is_ended() -> None:
+    with WorkerPool(1, timeout_second=30, memory_byte=1e9) as pool:
+        good = simulation(block(Rate(Decay())), Scheme.EXPLICIT, 1.0, units=1.0, step=0.01)
+        assert isinstance(run_to_end(pool, good)[1], Finished)
+        _, last = run_to_end(pool, faulty("hoards"))
+        assert isinstance(last, Failed) and isinstance(last.error, WorkerMemoryError)
+        assert "memory_gibibyte" in str(last.error)
+        assert isinstance(run_to_end(pool, good)[1], Finished)
 
 
 def netlist_job(body: str, saved: tuple[str, ...] = ("x",), stop: float = 1e-6) -> Simulation:
