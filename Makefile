@@ -39,8 +39,9 @@ figures: setup ## make results/figures again: the blocks, one solve, and 200 sam
 netlists: setup ## write netlists/ again from the generators
 	.venv/bin/cosim netlist --all
 
-bench: setup ## measure speed
+bench: setup ## measure speed: results/benchmarks.json, results/figures/benchmarks.png
 	.venv/bin/python -m pytest -m benchmark tests/benchmarks
+	.venv/bin/python -m tests.benchmarks.figure
 
 clean: ## remove what `make setup` and the tools have made
 	rm -rf .venv .ngspice .hypothesis .mypy_cache .pytest_cache .ruff_cache

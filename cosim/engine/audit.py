@@ -79,6 +79,7 @@ class Asked:
         initial_volts: of `.ic`, by node.
         saved_nodes: of `.save`.
         shortest_period_second: of its sine sources.
+        external_sources: sources that a program has to drive.
     """
 
     analysis: list[str] = field(default_factory=list)
@@ -86,6 +87,7 @@ class Asked:
     initial_volts: dict[str, float] = field(default_factory=dict)
     saved_nodes: set[str] = field(default_factory=set)
     shortest_period_second: float = math.inf
+    external_sources: list[str] = field(default_factory=list)
 
 
 def read_asked(netlist: str) -> Asked:
@@ -94,7 +96,7 @@ def read_asked(netlist: str) -> Asked:
     Raises:
         NetlistError: it asks for what ngspice would leave out without a word: an element in the
             title line, an unknown option, a second analysis of one kind, none at all, a response
-            to no source.
+            to no source; or an external source in a form of which ngspice 39 dies.
     """
     title = netlist.partition("\n")[0]
     if _TITLED_ELEMENT.match(title) and not title.lower().startswith(".title"):
@@ -121,6 +123,13 @@ def read_asked(netlist: str) -> Asked:
             asked.saved_nodes.update(node.lower() for node in _SAVED.findall(statement))
         elif words[0][0] in "vi":
             stimulated = stimulated or "ac" in words
+            if "external" in words[3:]:
+                if words[3:] != ["external"]:
+                    raise NetlistError(
+                        f"Line {line}: the external source '{words[0]}' has another value too, of "
+                        "which ngspice 39 dies (segmentation fault). Write `external` alone."
+                    )
+                asked.external_sources.append(words[0])
             match = _SINE.search(statement) if depth == 0 else None
             if match and (hertz := number(match[3])):
                 asked.shortest_period_second = min(asked.shortest_period_second, 1 / abs(hertz))

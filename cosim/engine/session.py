@@ -58,14 +58,14 @@ _FAILURE = re.compile(r"^\s*(fatal\s+)?error\b|simulation\(s\) aborted|^\s*run s
 class Observer(Protocol):
     """What a transient analysis reports to, point by point."""
 
-    def begin(self, names: Sequence[str]) -> None:
-        """A run starts; the vectors it will report, lower case."""
+    def begin(self, names: Sequence[str]) -> Sequence[int]:
+        """A run starts with these vectors, lower case; returns the indices of those to report."""
 
     def source_value(self, name: str) -> Callable[[float], float]:
         """The function of time that gives the value of external source `name`."""
 
     def accept(self, time_second: float, values: np.ndarray) -> None:
-        """A point was accepted; `values` [vectors without time] is reused for the next."""
+        """A point was accepted; `values` [vectors to report] is reused for the next."""
 
     @property
     def longest_step_second(self) -> float | None:
@@ -107,13 +107,16 @@ class NgspiceSession(NgSpiceShared):
         self._observer: Observer | None = None
         self._failure: BaseException | None = None
         self._sources: dict[int, Callable[[float], float]] = {}
-        self._pointers: list[Any] = []
+        self._vectors: list[int] = []
+        self._time_pointer: Any = None
+        self._pointers: list[tuple[int, Any]] = []
         self._values = np.empty(0)
         self.accepted_points = 0
         self.newton_calls = 0
         self.last_time_second = 0.0
         self._synchronised = False
-        self._stop_second = math.inf
+        self._stop_second, self._start_second = math.inf, 0.0
+        self._streamed = False
         self._loaded_netlist: str | None = None
         self._asked = Asked()
         super().__init__(send_data=send_data)
@@ -155,8 +158,9 @@ class NgspiceSession(NgSpiceShared):
         for line in lines:
             if match := _TIME_STEP.search(line):
                 where = (match["where"] or "not named by ngspice").strip()
+                time_second = self._start_second + float(match["time"])
                 raise ConvergenceError(
-                    f"ngspice's time step became too small at t = {float(match['time']):.6g} s "
+                    f"ngspice's time step became too small at t = {time_second:.6g} s "
                     f"(step {float(match['step']):.3g} s): trouble with {where}. Points before "
                     "that time are kept. Look at what drives that node then; a smaller "
                     "`step_second`, a looser `reltol` or a small capacitor at the node may help.",
@@ -226,20 +230,29 @@ class NgspiceSession(NgSpiceShared):
         """Set the DC value of an independent source of the loaded circuit."""
         self.command(f"alter {name} dc = {volt:.17g}")
 
-    def transient(self, observer: Observer, stop_second: float) -> None:
+    def transient(self, observer: Observer, stop_second: float, start_second: float = 0.0) -> None:
         """Run the loaded netlist's `.tran` and report each accepted point to `observer`.
+
+        ngspice keeps none of the points (manual, `save none`), so that memory stays as it is
+        however long the run; from then on this process cannot `analyse`.
+
+        Args:
+            stop_second: of the netlist's `.tran`.
+            start_second: what ngspice's 0 s is for the observer and in errors.
 
         Raises:
             ConvergenceError, EngineError: ngspice gave up, or stopped before `stop_second`.
             Exception: whatever the observer raised.
         """
+        self.command("save none")
+        self._streamed = True
         self._observer, self._failure = observer, None
-        self._stop_second = stop_second
+        self._stop_second, self._start_second = stop_second, start_second
         if observer.longest_step_second is not None:
             self._synchronise()
         self._sources = {}
         self.accepted_points = self.newton_calls = 0
-        self.last_time_second = 0.0
+        self.last_time_second = start_second
         try:
             self.exec_command("run")
             if self._failure is not None:
@@ -249,10 +262,10 @@ class NgspiceSession(NgSpiceShared):
         finally:
             self._observer = None
             self.exec_command("destroy all")
-        if not math.isclose(self.last_time_second, stop_second, rel_tol=1e-9):
+        if not math.isclose(self.last_time_second, start_second + stop_second, rel_tol=1e-9):
             raise EngineError(
                 f"ngspice ended the transient at t = {self.last_time_second:.9g} s without an "
-                f"error, but {stop_second:.9g} s were asked for: {self._said()}",
+                f"error, but {start_second + stop_second:.9g} s were asked for: {self._said()}",
                 last_time_second=self.last_time_second,
             )
 
@@ -263,7 +276,17 @@ class NgspiceSession(NgSpiceShared):
             NetlistError, ConvergenceError, EngineError: also where ngspice sees no error, but the
                 answer cannot be what was asked for (see `cosim.engine.audit`).
         """
+        if self._streamed:
+            raise EngineError(
+                "This process has run a transient of which ngspice keeps no points; from then on "
+                "it keeps none of any analysis. Analyse in another process."
+            )
         self.load(netlist)
+        if self._asked.external_sources:
+            raise NetlistError(
+                f"Nothing drives the external sources {self._asked.external_sources}. Couple a "
+                "block to them (the README shows how), or give them values."
+            )
         try:
             self.command("run")
             audit_messages(self._lines, self._asked)
@@ -377,17 +400,15 @@ class NgspiceSession(NgSpiceShared):
 
     def send_init_data(self, data: Any, ngspice_id: int) -> int:
         """A run starts: note which vectors come, and where ngspice keeps their values."""
-        self._pointers = []
+        self._time_pointer = None
         if self._observer is not None:
             try:
                 names = [
                     ffi.string(data.vecs[index].vecname).decode().lower()
                     for index in range(data.veccount)
                 ]
-                self._time_index = names.index("time")
-                self._names = [name for name in names if name != "time"]
-                self._values = np.empty(len(self._names))
-                self._observer.begin(self._names)
+                self._vectors = [names.index("time"), *self._observer.begin(names)]
+                self._values = np.empty(len(self._vectors) - 1)
             except Exception as error:
                 self._fail(error)
         return 0
@@ -403,15 +424,14 @@ class NgspiceSession(NgSpiceShared):
         return 0
 
     def _accept(self, data: Any) -> None:
-        if not self._pointers:
+        if self._time_pointer is None:
             # ngspice keeps these structures where they are throughout a run.
-            vectors = [data.vecsa[index] for index in range(data.veccount)]
-            self._time_pointer = vectors.pop(self._time_index)
-            self._pointers = list(enumerate(vectors))
+            self._time_pointer, *pointers = (data.vecsa[index] for index in self._vectors)
+            self._pointers = list(enumerate(pointers))
         values = self._values
         for index, pointer in self._pointers:
             values[index] = pointer.creal
-        self.last_time_second = self._time_pointer.creal
+        self.last_time_second = self._start_second + self._time_pointer.creal
         self.accepted_points += 1
         assert self._observer is not None
         self._observer.accept(self.last_time_second, values)
@@ -451,7 +471,7 @@ class NgspiceSession(NgSpiceShared):
                 if source is None:
                     name = ffi.string(node).decode().lower()
                     source = session._sources[node] = session._observer.source_value(name)
-                voltage[0] = source(time_second)
+                voltage[0] = source(session._start_second + time_second)
             except BaseException as error:
                 session._fail(error)
                 voltage[0] = 0.0

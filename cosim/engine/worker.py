@@ -155,21 +155,15 @@ class _Recorder:
         self._errors = np.empty((BLOCK_POINTS, outputs))
         self._flushed = time.monotonic()
 
-    def begin(self, names: Sequence[str]) -> None:
-        wanted = [*self.simulation.saved, *self.lockstep.input_nodes]
-        missing = [name for name in wanted if name.lower() not in names]
-        if missing:
+    def begin(self, names: Sequence[str]) -> Sequence[int]:
+        wanted = [name.lower() for name in (*self.simulation.saved, *self.lockstep.input_nodes)]
+        order = {name: index for index, name in enumerate(names)}
+        if missing := [name for name in wanted if name not in order]:
             raise EngineError(
                 f"ngspice does not report the vectors {missing}; it reports {sorted(names)}. "
-                "Name nodes of the netlist in `.save`."
+                "Name nodes of the netlist, or what `.save` asks for."
             )
-        order = {name: index for index, name in enumerate(names)}
-        self._saved_index = np.array(
-            [order[name.lower()] for name in self.simulation.saved], dtype=int
-        )
-        self._input_index = np.array(
-            [order[name.lower()] for name in self.lockstep.input_nodes], dtype=int
-        )
+        return [order[name] for name in wanted]
 
     def source_value(self, name: str) -> Callable[[float], float]:
         lockstep = self.lockstep
@@ -181,21 +175,19 @@ class _Recorder:
                     f"drive {sorted(lockstep.external_index)}. Remove it or add its block."
                 )
             )
-        base, slope, start = lockstep.base, lockstep.slope, self.simulation.start_second
+        base, slope = lockstep.base, lockstep.slope
 
         def value(time_second: float) -> float:
-            elapsed = time_second + start - lockstep.accepted_second
-            return base[index] + slope[index] * elapsed
+            return base[index] + slope[index] * (time_second - lockstep.accepted_second)
 
         return value
 
     def accept(self, time_second: float, values: np.ndarray) -> None:
         started = time.perf_counter()
-        time_second += self.simulation.start_second
-        row = self._count
+        row, recorded = self._count, self._values.shape[1]
         self._time[row] = time_second
-        self._values[row] = values[self._saved_index]
-        volts = values[self._input_index]
+        self._values[row] = values[:recorded]
+        volts = values[recorded:].copy()  # a block may keep it
         self._inputs[row] = volts
         try:
             self.lockstep.accept(time_second, volts, self._outputs[row], self._errors[row])
@@ -274,7 +266,8 @@ def _simulate(session, simulation: Simulation, connection: Connection) -> None: 
             session.set_source(name, volt)
         connection.send(Started(simulation.member))
         loaded = time.perf_counter()
-        session.transient(recorder, simulation.stop_second - simulation.start_second)
+        start_second = simulation.start_second
+        session.transient(recorder, simulation.stop_second - start_second, start_second)
         ended = time.perf_counter()
     except CosimError as error:
         recorder.fail(error)
@@ -324,7 +317,7 @@ class _Worker:
     def assign(self, simulation: Simulation) -> None:
         self.simulation = simulation
         self.limits_steps = simulation.stepping.limits_steps
-        self.last_time_second = 0.0
+        self.last_time_second = simulation.record_second
         self.heard = time.monotonic()
         self.connection.send(simulation)
 

@@ -5,6 +5,7 @@ import statistics
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from tests.engine.problems import Decay, Rate, block, simulation
 PAIRS = 5
 MICRO, MEGA = 1e6, 1e6
 LONG_RUN_POINTS = 1_000_000
+LONG_RUN_SIGNALS = 50
 GROWTH_MEGABYTE = 50
 
 
@@ -66,16 +68,19 @@ def resident_megabyte(process: int | str) -> float:
 def test_memory_is_flat_over_a_long_run(tmp_path: Path) -> None:
     """A million points, recorded in a trace: worker and parent, from a tenth of the run on."""
     step = 1e-3
+    taps = [f"tap_{index}" for index in range(LONG_RUN_SIGNALS - 2)]
+    divider = "".join(f"R{node} {before} {node} 1k\n" for before, node in pairwise(["u", *taps]))
     job = simulation(
-        block(Rate(Decay())), Scheme.EXPLICIT, 1.0, units=step * LONG_RUN_POINTS, step=step
-    )
-    job = replace(job, saved=("x", "u"))
+        block(Rate(Decay())), Scheme.EXPLICIT, 1.0, units=step * LONG_RUN_POINTS, step=step,
+        extra=f"{divider}Rlast {taps[-1]} 0 1k",
+    )  # fmt: skip
+    job = replace(job, saved=("x", "u", *taps))
     provenance = Provenance.collect(
         configuration_toml="", netlist=job.netlist, seeds={}, ngspice_version="", model_sha256=""
     )
     measured: list[tuple[int, float, float]] = []
     points = 0
-    signals = [Signal("x.x", "V"), Signal("u.u", "V")]
+    signals = [Signal(f"{name}.{name}", "V") for name in job.saved]
     with (
         TraceWriter.create(tmp_path / "long.h5", signals=signals, provenance=provenance) as writer,
         WorkerPool(1, timeout_second=60) as pool,
@@ -97,7 +102,12 @@ def test_memory_is_flat_over_a_long_run(tmp_path: Path) -> None:
     }
     record(
         "memory_of_a_long_run",
-        {"points": points, "growth": growth, "second": message.statistics.transient_second},
+        {
+            "points": points,
+            "signals": len(signals),
+            "growth": growth,
+            "second": message.statistics.transient_second,
+        },
     )
     assert points >= LONG_RUN_POINTS
     assert max(growth.values()) < GROWTH_MEGABYTE

@@ -104,3 +104,8 @@ def test_klu_solves_the_same_or_is_refused(session: NgspiceSession) -> None:
 def test_impossible_analysis_is_refused(make: object) -> None:
     with pytest.raises(NetlistError, match="cannot be run"):
         make()  # type: ignore[operator]
+
+
+def test_external_source_that_nothing_drives_is_an_error(session: NgspiceSession) -> None:
+    with pytest.raises(NetlistError, match=r"Nothing drives the external sources \['vu'\]"):
+        session.solve("* case\nVu a 0 external\nR1 a 0 1k", OperatingPoint())

@@ -1,10 +1,11 @@
 """Faults of a simulation: each is one typed message, and what was recorded before is kept."""
 
 import contextlib
+import ctypes
 import os
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -50,6 +51,8 @@ class Faulty:
                     return -volts * hoard[0]
                 case "killed":
                     os.kill(os.getpid(), signal.SIGKILL)
+                case "reads_address_0":
+                    ctypes.string_at(0)
         return -volts
 
 
@@ -90,10 +93,15 @@ def test_pool_goes_on_after_a_fault(pool: WorkerPool) -> None:
     assert sum(isinstance(message, Failed) for message in messages) == 1
 
 
-def test_killed_worker_is_reported_with_its_signal(pool: WorkerPool) -> None:
-    _, last = run_to_end(pool, faulty("killed"))
+@pytest.mark.parametrize(
+    ("fault", "signal_name"), [("killed", "SIGKILL"), ("reads_address_0", "SIGSEGV")]
+)
+def test_dead_worker_is_reported_with_its_signal(
+    pool: WorkerPool, fault: str, signal_name: str
+) -> None:
+    _, last = run_to_end(pool, faulty(fault))
     assert isinstance(last, Failed) and isinstance(last.error, WorkerCrashError)
-    assert "SIGKILL" in str(last.error)
+    assert signal_name in str(last.error)
 
 
 def test_hang_is_ended_after_the_timeout() -> None:
@@ -129,8 +137,17 @@ def netlist_job(body: str, saved: tuple[str, ...] = ("x",), stop: float = 1e-6) 
         ("V1 x 0 1\nV2 x 0 2", ConvergenceError, "singular|no solution"),
         ("V1 x 0 1\nM1 x x 0 0 no_such_model", NetlistError, "no_such_model"),
         ("Vu x 0 external\nR1 x 0 1k", EngineError, "external source 'vu' that no block drives"),
+        ("Vu x 0 dc 0 external\nR1 x 0 1k", NetlistError, "ngspice 39 dies"),
+        ("Vu x 0 0 external\nR1 x 0 1k", NetlistError, "Write `external` alone"),
     ],
-    ids=["time_step_too_small", "singular_matrix", "unknown_model", "undriven_external"],
+    ids=[
+        "time_step_too_small",
+        "singular_matrix",
+        "unknown_model",
+        "undriven_external",
+        "deadly_external",
+        "deadly_external_short",
+    ],
 )
 def test_netlist_faults_are_named(
     pool: WorkerPool, body: str, error: type[Exception], says: str
@@ -139,6 +156,16 @@ def test_netlist_faults_are_named(
     assert isinstance(last, Failed)
     with pytest.raises(error, match=says):
         raise last.error
+
+
+def test_fault_of_a_resumed_run_tells_the_circuits_time(pool: WorkerPool) -> None:
+    body = "C1 x 0 1n\n.ic v(x)=1\nB1 0 x I=1m*V(x)*V(x)*exp(V(x)/10)\nR1 x 0 1g"
+    job = netlist_job(body)
+    job = replace(job, start_second=1e-3, record_second=1e-3, stop_second=1e-3 + job.stop_second)
+    _, last = run_to_end(pool, job)
+    assert isinstance(last, Failed) and isinstance(last.error, ConvergenceError)
+    assert "too small at t = 0.001000" in str(last.error)
+    assert last.error.last_time_second == pytest.approx(1.0004e-3, abs=0.6e-6)
 
 
 def test_unknown_vector_is_named(pool: WorkerPool) -> None:
