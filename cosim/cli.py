@@ -2,7 +2,8 @@
 
 import math
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -424,26 +425,67 @@ def compare(
         Path | None, typer.Option(help="A TOML file (default: 0.1 % of each signal's range).")
     ] = None,
     member: Annotated[int | None, typer.Option(help="Of both, for ensembles.", min=0)] = None,
+    distributions: Annotated[
+        bool,
+        typer.Option("--distributions", help="Of noisy runs: an ensemble's final values."),
+    ] = False,
+    every: Annotated[
+        float | None, typer.Option(help="Seconds between independent values of one noisy run.")
+    ] = None,
+    signals: Annotated[
+        list[str] | None, typer.Option(help="Of distributions: names or patterns (default: all).")
+    ] = None,
+    false_alarm: Annotated[
+        float, typer.Option(help="Of distributions: how often equal ones may fail.")
+    ] = 0.01,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for JSON, JUnit XML and figure.")
     ] = None,
     debug: Debug = False,
 ) -> None:
     """Compare a trace with a golden one; differences are listed, and are exit code 4."""
-    from rich.table import Table
-
-    from cosim.report.compare_figure import draw_comparison
-    from cosim.run import make_folder, write_text
     from cosim.trace import Trace
+
+    mine, theirs = Trace.open(run), Trace.open(golden)
+    if distributions:
+        from cosim.report.compare_figure import draw_distributions
+        from cosim.trace.compare_distributions import (
+            compare_distributions,
+            distance_rows,
+            distribution_of,
+        )
+
+        by = distribution_of(every, signals, false_alarm)
+        apart = compare_distributions(mine, theirs, by)
+        console.print(
+            f"{apart.samples[0]} and {apart.samples[1]} samples of {len(apart.signals)} signals; "
+            f"equal distributions fail in {100 * by.false_alarm:g} % of comparisons",
+            highlight=False, soft_wrap=True,
+        )  # fmt: skip
+        _report_comparison(apart, distance_rows(apart), draw_distributions, output)
+        return
+    from cosim.report.compare_figure import draw_comparison
     from cosim.trace.compare import Tolerances, comparison_rows, load_tolerances
     from cosim.trace.compare import compare as compare_traces
 
     allowed = load_tolerances(tolerances) if tolerances else Tolerances()
-    mine, theirs = Trace.open(run), Trace.open(golden)
     if member is not None:
         mine, theirs = mine.member(member), theirs.member(member)
     found = compare_traces(mine, theirs, allowed)
-    rows = comparison_rows(found)
+    _report_comparison(found, comparison_rows(found), draw_comparison, output)
+
+
+def _report_comparison(
+    found: Any,
+    rows: Sequence[Mapping[str, str]],
+    draw: Callable[[Any, Path], None],
+    output: Path | None,
+) -> None:
+    """Print a comparison, write its files if wanted, and exit with 4 if it fails."""
+    from rich.table import Table
+
+    from cosim.run import make_folder, write_text
+
     table = Table(box=None, pad_edge=False)
     for title in rows[0]:
         table.add_column(title)
@@ -454,7 +496,7 @@ def compare(
         make_folder(output)
         write_text(output / "compare.json", found.to_json())
         write_text(output / "compare.xml", found.to_junit())
-        draw_comparison(found, output / "compare.png")
+        draw(found, output / "compare.png")
         for name in ("compare.json", "compare.xml", "compare.png"):
             console.print(f"written  {output / name}", highlight=False, soft_wrap=True)
     if not found.passes:
@@ -488,37 +530,35 @@ def golden_update(
     debug: Debug = False,
 ) -> None:
     """Simulate netlists anew and take the results for golden."""
-    from cosim.trace.golden import golden_path, update_golden
+    from cosim.experiments.golden import PROJECT_GOLDEN, take_golden
 
-    for name, run, folder, tolerances in _golden_runs(names or []):
-        path = golden_path(folder, name)
-        update_golden(run, path, why, tolerances)
+    for name, run in _golden_runs(names or []):
+        path = take_golden(name, run, PROJECT_GOLDEN, why)
         console.print(f"golden   {path}", highlight=False, soft_wrap=True, markup=False)
 
 
 @golden_app.command("check")
 def golden_check(names: GoldenNames = None, debug: Debug = False) -> None:
     """Simulate netlists anew and compare with the golden traces; exit code 4: they differ."""
-    from cosim.trace.compare import comparison_rows
-    from cosim.trace.golden import check_golden, golden_path
+    from cosim.experiments.golden import PROJECT_GOLDEN, judge
 
     differs = False
-    for name, run, folder, tolerances in _golden_runs(names or []):
-        found = check_golden(run, golden_path(folder, name), tolerances)
-        differs = differs or not found.passes
-        console.print(f"{name:28} {'ok' if found.passes else 'differs'}", highlight=False)
-        for row in comparison_rows(found):
+    for name, run in _golden_runs(names or []):
+        passes, rows = judge(name, run, PROJECT_GOLDEN)
+        differs = differs or not passes
+        console.print(f"{name:28} {'ok' if passes else 'differs'}", highlight=False)
+        for row in rows:
             if row[""] not in ("ok", "extra"):
                 console.print("  " + "  ".join(row.values()), highlight=False, soft_wrap=True)
     if differs:
         raise typer.Exit(DIFFERENCES)
 
 
-def _golden_runs(names: list[str]) -> Iterator[tuple[str, Any, Path, Any]]:
-    """Name, fresh trace, the golden traces' folder and tolerances."""
+def _golden_runs(names: list[str]) -> Iterator[tuple[str, Any]]:
+    """Names and fresh traces."""
     import tempfile
 
-    from cosim.experiments.golden import PROJECT_GOLDEN, TOLERANCES, golden_names, simulated
+    from cosim.experiments.golden import golden_names, simulated
 
     chosen = names or golden_names()
     with (
@@ -527,8 +567,7 @@ def _golden_runs(names: list[str]) -> Iterator[tuple[str, Any, Path, Any]]:
         tempfile.TemporaryDirectory() as folder,
     ):
         for name in progress.track(chosen, description="golden"):
-            run = simulated(name, Path(folder) / f"{len(chosen)}_{chosen.index(name)}.h5")
-            yield name, run, PROJECT_GOLDEN, TOLERANCES
+            yield name, simulated(name, Path(folder) / f"{name}.h5")
 
 
 trace_app = typer.Typer(
@@ -555,19 +594,123 @@ def verify(path: TraceFile, debug: Debug = False) -> None:
     console.print(f"{escape(str(path))}: every value is as it was recorded.", highlight=False)
 
 
+Signals = Annotated[
+    list[str] | None,
+    typer.Option(help="Name or pattern with * and ?, may be repeated (default: all)."),
+]
+Start = Annotated[float, typer.Option(help="First circuit time in seconds.")]
+Stop = Annotated[float, typer.Option(help="Last circuit time in seconds.")]
+Member = Annotated[int | None, typer.Option(help="Which one, of an ensemble.", min=0)]
+
+
+@trace_app.command()
+def plot(
+    path: TraceFile,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A .png, .svg or .pdf (default: beside the trace)."),
+    ] = None,
+    signals: Signals = None,
+    start: Start = -math.inf,
+    stop: Stop = math.inf,
+    member: Member = None,
+    debug: Debug = False,
+) -> None:
+    """Draw signals over circuit time, of a run that may still be going on; no peak is lost."""
+    from cosim.report.trace_figure import draw_trace
+    from cosim.run import make_folder
+    from cosim.trace import Trace
+
+    figure = output or path.with_suffix(".png")
+    make_folder(figure.parent)
+    with Trace.open(path) as trace:
+        chosen = trace if member is None else trace.member(member)
+        names = _matched(chosen, signals)
+        draw_trace(chosen.window(start, stop), names, figure)
+    console.print(f"figure   {figure}", highlight=False, soft_wrap=True, markup=False)
+
+
+@trace_app.command()
+def tail(
+    path: TraceFile,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="Points to begin with.", min=0)] = 10,
+    signals: Signals = None,
+    member: Member = None,
+    debug: Debug = False,
+) -> None:
+    """Print the last points, and those that come until the run has ended; tab-separated."""
+    from cosim.report.live import QUIET_SECOND, quiet_note
+    from cosim.trace.follow import follow
+
+    printed: int | None = None
+    names: list[str] = []
+    heard, noted = time.monotonic(), False
+    with _interruptible("The run goes on."):
+        for trace in follow(path):
+            chosen = trace if member is None else trace.member(member)
+            if printed is None:
+                names = _matched(chosen, signals)
+                print("\t".join(["time_second", *names]))
+                printed = max(chosen.points - lines, 0)
+            new = slice(printed, chosen.points)
+            columns = [chosen.read(name, new) for name in ("time", *names)]
+            for row in zip(*columns, strict=True):
+                print("\t".join(f"{value:.9g}" for value in row))
+            sys.stdout.flush()
+            if chosen.points > printed:
+                printed, heard, noted = chosen.points, time.monotonic(), False
+            elif not noted and time.monotonic() - heard > QUIET_SECOND:
+                error_console.print(quiet_note(time.monotonic() - heard), highlight=False)
+                noted = True
+            if trace.status != "running":
+                error_console.print(f"{trace.status} {escape(trace.reason)}", highlight=False)
+
+
+@app.command()
+def watch(
+    path: TraceFile, signals: Signals = None, member: Member = None, debug: Debug = False
+) -> None:
+    """Watch a run from another terminal: how far it is, and its signals, until it has ended."""
+    from rich.live import Live
+
+    from cosim.report.live import live_view
+    from cosim.trace.follow import follow
+
+    points, heard = -1, time.monotonic()
+    with _interruptible("The run goes on."), Live(console=console, auto_refresh=False) as live:
+        for trace in follow(path):
+            chosen = trace if member is None else trace.member(member)
+            if trace.points != points:
+                points, heard = trace.points, time.monotonic()
+            view = live_view(chosen, _matched(chosen, signals), time.monotonic() - heard)
+            live.update(view, refresh=True)
+
+
+def _matched(trace: Any, patterns: list[str] | None) -> list[str]:
+    """Signals that fit, in the trace's order.
+
+    Raises:
+        ConfigurationError: none does.
+    """
+    wanted = {name for pattern in patterns or ["*"] for name in trace.match(pattern)}
+    if not wanted:
+        raise ConfigurationError(
+            f"No signal of {trace.path} fits {patterns or 'any pattern'}. It has "
+            f"{', '.join(trace.names[:10]) or 'none'}."
+        )
+    return [name for name in trace.names if name in wanted]
+
+
 @trace_app.command()
 def export(
     path: TraceFile,
     output: Annotated[
         Path, typer.Argument(help="File to write: .raw, .csv, .vcd, .parquet or .pwl.")
     ],
-    signals: Annotated[
-        list[str] | None,
-        typer.Option(help="Name or pattern with * and ?, may be repeated (default: all)."),
-    ] = None,
-    start: Annotated[float, typer.Option(help="First circuit time in seconds.")] = -math.inf,
-    stop: Annotated[float, typer.Option(help="Last circuit time in seconds.")] = math.inf,
-    member: Annotated[int | None, typer.Option(help="Which one, of an ensemble.")] = None,
+    signals: Signals = None,
+    start: Start = -math.inf,
+    stop: Stop = math.inf,
+    member: Member = None,
     as_text: Annotated[bool, typer.Option("--ascii", help="A .raw file as text.")] = False,
     debug: Debug = False,
 ) -> None:

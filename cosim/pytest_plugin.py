@@ -5,18 +5,25 @@ In a test:
     def test_amplifier(golden_trace):
         golden_trace(Trace.open("amplifier.h5"))
 
+    def test_noise(golden_trace):  # of noisy runs the distributions are compared
+        golden_trace(Trace.open("noise.h5"), distribution=Distribution(every_second=1e-7))
+
 The golden trace lies in the folder `golden` beside the test (ini option `golden_folder`), by the
 test's name. `pytest --golden-update "why"` takes the runs for golden instead.
 """
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from cosim.trace import Trace
 from cosim.trace.compare import Tolerances, comparison_rows
 from cosim.trace.golden import check_golden, golden_path, update_golden
+
+if TYPE_CHECKING:
+    from cosim.trace.compare_distributions import Distribution
 
 DEFAULTS = Tolerances()
 GoldenTrace = Callable[..., None]
@@ -32,20 +39,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def golden_trace(request: pytest.FixtureRequest) -> GoldenTrace:
-    """A function (run, name=None, tolerances=Tolerances()) that fails where the run differs."""
+    """A function (run, name=None, tolerances=Tolerances(), distribution=None) that fails where the
+    run differs.
+    """
 
-    def check(run: Trace, name: str | None = None, tolerances: Tolerances = DEFAULTS) -> None:
+    def check(
+        run: Trace,
+        name: str | None = None,
+        tolerances: Tolerances = DEFAULTS,
+        distribution: "Distribution | None" = None,
+    ) -> None:
         __tracebackhide__ = True
         folder = Path(request.path).parent / str(request.config.getini("golden_folder"))
         path = golden_path(folder, name or request.node.originalname)
         why = request.config.getoption("--golden-update")
         if why is not None:
             folder.mkdir(parents=True, exist_ok=True)
-            update_golden(run, path, why, tolerances)
-            return
-        found = check_golden(run, path, tolerances)
-        if not found.passes:
-            wrong = [row for row in comparison_rows(found) if row[""] not in ("ok", "extra")]
+        if distribution is not None:
+            # POT brings torch, seconds that other tests do without.
+            from cosim.trace import compare_distributions as noisy
+
+            if why is not None:
+                noisy.update_golden_distribution(run, path, why, distribution)
+                return
+            apart = noisy.check_golden_distribution(run, path, distribution)
+            passes, rows = apart.passes, noisy.distance_rows(apart)
+        else:
+            if why is not None:
+                update_golden(run, path, why, tolerances)
+                return
+            found = check_golden(run, path, tolerances)
+            passes, rows = found.passes, comparison_rows(found)
+        if not passes:
+            wrong = [row for row in rows if row[""] not in ("ok", "extra")]
             lines = "\n".join("  ".join(row.values()) for row in wrong)
             pytest.fail(f"{run.path} differs from {path}:\n{lines}", pytrace=False)
 

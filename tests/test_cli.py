@@ -304,3 +304,9 @@ def test_traces_are_compared(cosim: Callable[..., Done], tmp_path: Path) -> None
     }  # fmt: skip
     refused = cosim("compare", str(run), str(tolerances))
     assert_one_paragraph(refused, "tolerances.toml")
+    by_distribution = ("--distributions", "--every", "1e-9", "--signals", "supply.*")
+    alike = cosim("compare", str(run), str(golden), *by_distribution, "-o", str(folder))
+    assert alike.code == 0, alike.errors
+    assert "sliced Wasserstein" in alike.output and "fail in 1 %" in alike.output
+    refused = cosim("compare", str(run), str(golden), "--distributions", "--false-alarm", "2")
+    assert_one_paragraph(refused, "false_alarm")

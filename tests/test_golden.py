@@ -11,8 +11,8 @@ from cosim.errors import ConfigurationError, CosimError
 from cosim.experiments.golden import (
     PROJECT_GOLDEN,
     SLOW,
-    TOLERANCES,
     golden_names,
+    judge,
     simulated,
 )
 from cosim.trace import Signal, Trace, TraceWriter
@@ -33,10 +33,8 @@ LARGEST_MEGABYTE = 10
 )
 def test_netlist_gives_its_golden_trace(name: str, tmp_path: Path) -> None:
     """A guard against change; that the results are right is what the other tests show."""
-    found = check_golden(
-        simulated(name, tmp_path / "run.h5"), golden_path(PROJECT_GOLDEN, name), TOLERANCES
-    )
-    assert found.passes, found.to_json()
+    passes, rows = judge(name, simulated(name, tmp_path / "run.h5"), PROJECT_GOLDEN)
+    assert passes, rows
 
 
 def test_golden_traces_are_small_and_say_why() -> None:
@@ -109,15 +107,21 @@ def test_plugin_updates_and_checks(pytester: pytest.Pytester, tmp_path: Path) ->
 
         def test_amplifier(golden_trace):
             golden_trace(Trace.open({str(run)!r}))
+
+        def test_distribution(golden_trace):
+            from cosim.trace.compare_distributions import Distribution
+
+            golden_trace(Trace.open({str(run)!r}), distribution=Distribution(every_second=1e-8))
         """
     )
     options = ("-p", "cosim.pytest_plugin", "-p", "no:cacheprovider")
-    pytester.runpytest_subprocess(*options).assert_outcomes(failed=1)
+    pytester.runpytest_subprocess(*options).assert_outcomes(failed=2)
     updated = pytester.runpytest_subprocess(*options, "--golden-update", "the first one")
-    updated.assert_outcomes(passed=1)
+    updated.assert_outcomes(passed=2)
     assert (pytester.path / "golden/test_amplifier.h5").is_file()
-    pytester.runpytest_subprocess(*options).assert_outcomes(passed=1)
-    recorded(run, gain=1.01)
+    pytester.runpytest_subprocess(*options).assert_outcomes(passed=2)
+    recorded(run, gain=2.0)
     differs = pytester.runpytest_subprocess(*options)
-    differs.assert_outcomes(failed=1)
+    differs.assert_outcomes(failed=2)
     differs.stdout.fnmatch_lines(["*differs from*test_amplifier.h5*", "*a.out*worst at*"])
+    differs.stdout.fnmatch_lines(["*differs from*test_distribution.h5*", "*sliced Wasserstein*"])

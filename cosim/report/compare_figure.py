@@ -1,12 +1,16 @@
-"""Figure of a comparison: each differing signal with its golden curve, band and violations."""
+"""Figures of comparisons: signals with golden curve, band and violations; or distributions."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from cosim.report.figures import MICRO, save_figure
 from cosim.trace.compare import Comparison, SignalComparison
+
+if TYPE_CHECKING:  # which brings POT, and that torch: seconds
+    from cosim.trace.compare_distributions import DistributionComparison
 
 SHOWN = 6
 
@@ -42,6 +46,29 @@ def draw_comparison(comparison: Comparison, path: Path) -> None:
     for axis in axes[-1]:
         axis.set_xlabel("time (us)")
     figure.suptitle(f"{comparison.run} against {comparison.golden}", fontsize="small")
+    save_figure(figure, path)
+
+
+def draw_distributions(comparison: "DistributionComparison", path: Path) -> None:
+    """Samples of the first six signals, run over golden, and the distances of all."""
+    shown = comparison.signals[:SHOWN]
+    figure, axes = plt.subplots(
+        1, len(shown), figsize=(1.5 + 3.2 * len(shown), 3.2), layout="constrained", squeeze=False
+    )
+    mine, theirs = comparison.values
+    for index, (axis, name) in enumerate(zip(axes[0], shown, strict=True)):
+        edges = np.histogram_bin_edges(np.concatenate([mine[:, index], theirs[:, index]]), 30)
+        for samples, label in ((theirs, "golden"), (mine, "run")):
+            axis.hist(samples[:, index], edges, density=True, histtype="step", label=label)
+        axis.set_xlabel(name)
+        axis.legend(fontsize="x-small")
+    figure.suptitle(
+        "; ".join(
+            f"{one.name} {one.value:.3g}, limit {one.limit:.3g}, p = {one.p_value:.3f}"
+            for one in comparison.distances
+        ),
+        fontsize="small",
+    )
     save_figure(figure, path)
 
 

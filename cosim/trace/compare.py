@@ -15,7 +15,7 @@ Source: de Boor, A Practical Guide to Splines, chapter III (error of linear inte
 import fnmatch
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
@@ -78,13 +78,17 @@ def load_tolerances(path: Path) -> Tolerances:
     try:
         return Tolerances.model_validate(read_toml(path))
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
-        )
         raise ConfigurationError(
-            f"{path} holds no tolerances: {faults}. Known are absolute, relative, time_second, "
-            "and the tables [signals.'PATTERN'], [rename]; ignore is a list of patterns."
+            f"{path} holds no tolerances: {faults_of(error)}. Known are absolute, relative, "
+            "time_second, the tables [signals.'PATTERN'] and [rename]; ignore lists patterns."
         ) from None
+
+
+def faults_of(error: ValidationError) -> str:
+    """Keys and what is wrong with them."""
+    return "; ".join(
+        f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
+    )
 
 
 @dataclass(frozen=True)
@@ -176,16 +180,24 @@ class Comparison:
     def to_junit(self) -> str:
         """JUnit XML: a test case for each signal."""
         cases = [(signal.name, _said(signal)) for signal in self.signals]
-        cases += [(name, "The run does not have it.") for name in self.missing]
-        suite = ElementTree.Element(
-            "testsuite", name=f"compare {self.run}", tests=str(len(cases)),
-            failures=str(sum(bool(said) for _, said in cases)),
-        )  # fmt: skip
-        for name, said in cases:
-            case = ElementTree.SubElement(suite, "testcase", classname=self.golden, name=name)
-            if said:
-                ElementTree.SubElement(case, "failure", message=said)
-        return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+        cases += [(name, MISSING) for name in self.missing]
+        return junit(self.run, self.golden, cases)
+
+
+MISSING = "The run does not have it."
+
+
+def junit(run: str, golden: str, cases: Sequence[tuple[str, str]]) -> str:
+    """JUnit XML of a comparison's cases: name, and what failed (empty if it passes)."""
+    suite = ElementTree.Element(
+        "testsuite", name=f"compare {run}", tests=str(len(cases)),
+        failures=str(sum(bool(said) for _, said in cases)),
+    )  # fmt: skip
+    for name, said in cases:
+        case = ElementTree.SubElement(suite, "testcase", classname=golden, name=name)
+        if said:
+            ElementTree.SubElement(case, "failure", message=said)
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 
 def _without_curves(signal: SignalComparison) -> SignalComparison:

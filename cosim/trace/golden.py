@@ -63,6 +63,21 @@ def golden_path(folder: Path, name: str) -> Path:
     return folder / f"{name}.h5"
 
 
+def require_reason(why: str, path: Path) -> str:
+    """The reason to take a trace for golden, and what it replaces.
+
+    Raises:
+        ConfigurationError: there is no reason.
+        TraceError: what it would replace is no trace.
+    """
+    if not why.strip():
+        raise ConfigurationError(
+            f"{path} is replaced only with a reason, which it will hold: give --why."
+        )
+    replaced = f"; replaces one of {Trace.open(path).provenance.started}" if path.exists() else ""
+    return f"{why.strip()}{replaced}"
+
+
 def update_golden(run: Trace, path: Path, why: str, tolerances: Tolerances) -> None:
     """Take a run, or one member, for golden; what was there is replaced whole.
 
@@ -70,10 +85,7 @@ def update_golden(run: Trace, path: Path, why: str, tolerances: Tolerances) -> N
         ConfigurationError: there is no reason.
         TraceError: the trace is empty or damaged, or the file cannot be written.
     """
-    if not why.strip():
-        raise ConfigurationError(
-            f"{path} is replaced only with a reason, which it will hold: give --why."
-        )
+    reason = require_reason(why, path)
     names = [name for name in run.names if name not in _ignored(run, tolerances)]
     time, values = run.time_second, np.stack([run[name].values for name in names], axis=1)
     scale = np.abs(values).max(axis=0)
@@ -84,11 +96,10 @@ def update_golden(run: Trace, path: Path, why: str, tolerances: Tolerances) -> N
         ]
     )
     rows = thinned(time, values, np.maximum(KEPT_PART * allowed, 1e-15 * np.maximum(scale, 1e-300)))
-    replaced = f"; replaces one of {Trace.open(path).provenance.started}" if path.exists() else ""
     with replacing(path) as partial:
         signals = [Signal(name, run[name].unit, run[name].description) for name in names]
         with TraceWriter.create(partial, signals=signals, provenance=run.provenance) as writer:
-            writer.event(float("nan"), EVENT, f"{why.strip()}{replaced}")
+            writer.event(float("nan"), EVENT, reason)
             writer.append(time[rows], values[rows])
             writer.finish()
 
@@ -109,9 +120,19 @@ def check_golden(run: Trace, path: Path, tolerances: Tolerances) -> Comparison:
         ConfigurationError: there is no golden trace yet.
         TraceError: a trace cannot be compared.
     """
+    return compare(run, open_golden(path), tolerances)
+
+
+def open_golden(path: Path) -> Trace:
+    """A golden trace.
+
+    Raises:
+        ConfigurationError: there is none yet.
+        TraceError: it is damaged.
+    """
     if not path.exists():
         raise ConfigurationError(
             f"There is no golden trace {path} yet. Take a run that you have looked at for golden: "
             "`cosim golden update`, or --golden-update WHY of pytest."
         )
-    return compare(run, Trace.open(path), tolerances)
+    return Trace.open(path)

@@ -159,7 +159,13 @@ def check_names(signals: Sequence[Signal]) -> None:
 
 
 def text(value: str) -> np.ndarray:
-    """A string as it is stored."""
+    """A string as it is stored.
+
+    Raises:
+        ValueError: it ends in NUL, which HDF5 takes for padding.
+    """
+    if value.endswith("\0"):
+        raise ValueError(f"the text {value[-40:]!r} ends in NUL, which HDF5 does not keep")
     encoded = value.encode()
     return np.array(encoded, h5py.string_dtype("utf-8", max(1, len(encoded))))
 
