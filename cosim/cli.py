@@ -392,9 +392,12 @@ def figures(
     force: Annotated[
         bool, typer.Option("--force", help="Make those again that are there.")
     ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A tenth of the samples, macro blocks: minutes.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
-    """Make the figures of the blocks, with their data in BLOCK.csv, and a page that shows them."""
+    """Make the figures of the blocks and the paper's system, with data, and a page of them."""
     from cosim.experiments.figures import PROJECT_FIGURES, find_figures, gallery, make_figures
     from cosim.run import make_folder, write_text
 
@@ -407,8 +410,11 @@ def figures(
         _progress(TaskProgressColumn()) as progress,
     ):
         bar = progress.add_task("figures", total=len(missing))
-        for name, path in make_figures(missing, folder, jobs):
-            progress.update(bar, advance=1, description=name)
+        made = make_figures(
+            missing, folder, jobs, quick, lambda doing: progress.update(bar, description=doing)
+        )
+        for _, path in made:
+            progress.update(bar, advance=1)
             console.print(f"figure   {path}", highlight=False, soft_wrap=True)
     page = (folder.parent if output is None else folder) / "README.md"
     write_text(page, gallery(folder, page))

@@ -68,6 +68,8 @@ class OpAmpConfig(Section):
     """Op-amps of the integrators."""
 
     topology: Topology = "miller"
+    offset_volt: float = Field(0.0, ge=0, description="standard deviation of their input offsets")
+    offset_seed: int = Field(0, ge=0, lt=2**63)
 
 
 class ConditionConfig(Section):
@@ -147,6 +149,8 @@ class RunConfig(Section):
     def _what_goes_together(self) -> "RunConfig":
         if self.noise.source == "transient" and self.fidelity.dac is not Fidelity.IDEAL:
             raise ValueError("converters hold known draws: noise.source must be 'held'")
+        if self.score != "torch" and self.window.read_noise:
+            raise ValueError("window.read_noise is of cells in torch: it needs score 'torch'")
         if self.score == "split" and self.condition.guidance:
             raise ValueError("a score split between netlist and torch is of one network, unguided")
         if self.score != "analog" and self.fidelity.reference is not Fidelity.IDEAL:

@@ -47,8 +47,9 @@ from cosim.engine.worker import (
 )
 from cosim.errors import ConfigurationError, CosimError, EngineError
 from cosim.report.figures import Solve, draw_cloud, draw_solve
-from cosim.score.block import last_layer_block, score_block
-from cosim.score.mapping import MappedNetwork, map_score
+from cosim.score.block import ReadNoiseFunction, ScoreFunction, last_layer_block, score_block
+from cosim.score.compiled import CompiledScore
+from cosim.score.mapping import MappedNetwork, frozen, map_score
 from cosim.score.metrics import kl_histogram, kl_pooled_histogram
 from cosim.score.network import ConditionalScoreNetwork, GuidedScore, Score, ScoreNetwork
 from cosim.score.sampling import (
@@ -74,6 +75,7 @@ SOFTWARE_STEPS = 1_000
 KL_MINIMUM_SAMPLES = 50
 COPIED_POINTS = 8192
 MICRO = 1e6
+STATE = "integrator_{}.out"
 
 
 def default_output(config: RunConfig) -> Path:
@@ -218,6 +220,11 @@ class Run:
     def _model(self) -> tuple[ScoreNetwork, ModelCard]:
         return load_model(self.task)
 
+    @property
+    def model_sha256(self) -> str:
+        """Of the trained weights."""
+        return self._model[1].sha256
+
     @cached_property
     def network(self) -> Score:
         """The trained score in float64, with the run's condition and guidance.
@@ -268,13 +275,25 @@ class Run:
             score_weights=tuple(network.weight for network in self._mapped) or (1.0,),
             converters=self._converters,
             reference=fidelity.reference,
+            offset_volts=self._offset_volts,
         )
+
+    @property
+    def _offset_volts(self) -> tuple[float, ...]:
+        op_amp = self.config.op_amp
+        if not op_amp.offset_volt:
+            return ()
+        draws = np.random.default_rng(op_amp.offset_seed).standard_normal(self.network.states)
+        return tuple(op_amp.offset_volt * draws)
 
     @cached_property
     def _mapped(self) -> tuple[MappedNetwork, ...]:
         """Networks in the netlist; none where the score is stepped in torch."""
-        if self.config.score == "torch":
-            return ()
+        return () if self.config.score == "torch" else self._programmed
+
+    @cached_property
+    def _programmed(self) -> tuple[MappedNetwork, ...]:
+        """The networks as conductances."""
         return map_score(self.network, self.config.window)
 
     @cached_property
@@ -287,15 +306,29 @@ class Run:
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
         """What is stepped in lockstep: the score, unless it is in the netlist."""
+        return self._blocks_of(0)
+
+    def _blocks_of(self, sample: int) -> tuple[Block, ...]:
         if self.config.score == "analog":
             return ()
         scaling, (states, scores) = self.config.scaling, self.solver.ports
         if self.config.score == "torch":
-            return (score_block(self.network, scaling, states, scores),)
+            return (score_block(self._score_function(sample), states, scores),)
         network = self.network
         assert isinstance(network, ScoreNetwork)  # as there is no guidance
         units = range(network.weights_and_biases()[-1][0].shape[1])
         return (last_layer_block(network, scaling, tuple(map(activation_node, units)), scores),)
+
+    def _score_function(self, sample: int) -> ScoreFunction:
+        """The score in torch: the network's, or as its arrays are programmed and read."""
+        window, scaling = self.config.window, self.config.scaling
+        if not window.read_noise:
+            exact = CompiledScore.of(self.network)
+            score = exact if window.exact else CompiledScore.read(self._programmed)
+            return ScoreFunction(score, scaling)
+        seed = (self.config.ensemble.seed, sample)
+        updates = self.config.noise.updates
+        return ReadNoiseFunction(self._programmed, scaling, window.read_noise, updates, seed)
 
     @cached_property
     def initial_states(self) -> np.ndarray:
@@ -351,9 +384,21 @@ class Run:
         if self.config.score == "torch":
             assert outside is not None
             return outside
+        return self._score_in_netlist(outside)
+
+    def _score_in_netlist(self, outside: ScoreSource | None) -> AnalogScore:
         supply = self.config.scaling.supply_volt
         blocks = score_blocks(self.config.fidelity, supply, self.process, self._converters)
-        return AnalogScore(self._mapped, self.config.scaling, blocks, outside)
+        return AnalogScore(self._programmed, self.config.scaling, blocks, outside)
+
+    def score_bench(self, t: float) -> str:
+        """Netlist, without analysis, of the score network at one diffusion time: see
+        `Solver.score_bench`.
+        """
+        networks = tuple(frozen(network, t) for network in self._programmed)
+        score = replace(self._score_in_netlist(None), networks=networks)
+        circuit = self.solver.score_bench(score)
+        return f"{str(circuit).rstrip()}\n{self.netlist.tolerances.line}"
 
     def _netlist_with(self, score: ScoreSource, sample: int = 0) -> Netlist:
         step, state = self.config.coupling.step_second, self.initial_states[sample]
@@ -398,7 +443,7 @@ class Run:
                 stop_second=scaling.stop_second,
                 saved=tuple(signal.vector for signal in self.netlist.signals),
                 sources=self.solver.initial_volts(state),
-                blocks=self.blocks,
+                blocks=self._blocks_of(sample) if self.config.window.read_noise else self.blocks,
                 scheme=self.config.coupling.scheme,
                 initial_volts=self._initial_inputs(state),
                 stepping=self._stepping,
@@ -509,7 +554,7 @@ class Run:
                     writer.finish_member(number)
                 continue
             if final_volts is not None and at_second > self.config.scaling.precharge_second:
-                state = self._units(final_volts[None], "integrator_{}.out")[0]
+                state = self.units(final_volts[None], "integrator_{}.out")[0]
                 simulation = resumed(
                     simulation,
                     at_second,
@@ -579,7 +624,7 @@ class Run:
             netlist=str(self.netlist),
             seeds={"ensemble": self.config.ensemble.seed, "training": self._model[1].seed},
             ngspice_version=str(probe(find_library()).version),
-            model_sha256=self._model[1].sha256,
+            model_sha256=self.model_sha256,
         )
 
     def _coupling_signals(self) -> list[TraceSignal]:
@@ -637,7 +682,7 @@ class Run:
         scaling = self.config.scaling
         solve = Solve(
             time_second,
-            self._units(values, "integrator_{}.out"),
+            self.units(values),
             self.reference(0, scaling.tau(time_second), self._noise_volts(values)),
             scaling.precharge_second,
         )  # fmt: skip
@@ -655,8 +700,10 @@ class Run:
                 self._draw_cloud(cloud, folder / "cloud.png")
         return outcome
 
-    def _units(self, values: np.ndarray, pattern: str) -> np.ndarray:
-        """What node voltages against the analog ground stand for."""
+    def units(self, values: np.ndarray, pattern: str = STATE) -> np.ndarray:
+        """What recorded node volts [points, signals] stand for against the analog ground [points,
+        states]; `pattern` names the signals, one for each state.
+        """
         names = [signal.name for signal in self.netlist.signals]
         volts = values[:, self._columns(pattern)] - values[:, [names.index("reference.out")]]
         return volts / self.config.scaling.volt_per_unit
@@ -664,7 +711,7 @@ class Run:
     def _noise_volts(self, values: np.ndarray) -> np.ndarray | None:
         if self.config.equation == "ode":
             return None
-        return self._units(values, "noise.{}") * self.config.scaling.volt_per_unit
+        return self.units(values, "noise.{}") * self.config.scaling.volt_per_unit
 
     def _columns(self, pattern: str) -> list[int]:
         names = [signal.name for signal in self.netlist.signals]
@@ -680,24 +727,30 @@ class Run:
         )
         return f"{config.task}, {config.equation.upper()}: {config.fidelity.summary}; {where}"
 
-    def _true_samples(self) -> np.ndarray:
+    def true_samples(self) -> np.ndarray:
+        """Draws of the true distribution, of the run's class if it has one [draws, states]."""
         generator = torch.Generator().manual_seed(self.config.ensemble.seed)
         label, sample_class = self.config.condition.label, self.task.sample_class
         if label is None or sample_class is None:
             return self.task.sample(TRUE_SAMPLES, generator).double().numpy()
         return sample_class(self.task.label(label), TRUE_SAMPLES, generator).double().numpy()
 
-    def _cloud(self, members: list[_Member]) -> Cloud:
-        final = np.array([member.final_volts for member in members])
-        circuit = self._units(final, "integrator_{}.out")
+    def software_samples(self) -> np.ndarray:
+        """Final states of the same network from the same initial conditions in float64, by Heun's
+        method or, for the SDE, by Euler-Maruyama with the same noise [samples, states].
+        """
         start = torch.from_numpy(self.initial_states)
         noise = [draws for draws in map(self.draws, range(len(start))) if draws is not None]
         if noise:
             driven = torch.from_numpy(np.stack(noise, axis=1))
-            software = driven_euler(self.network, self.task.sampling_sde, start, driven).numpy()
-        else:
-            software = heun(self.network, self.task.sampling_sde, start, SOFTWARE_STEPS).numpy()
-        true = self._true_samples()
+            return driven_euler(self.network, self.task.sampling_sde, start, driven).numpy()
+        return heun(self.network, self.task.sampling_sde, start, SOFTWARE_STEPS).numpy()
+
+    def _cloud(self, members: list[_Member]) -> Cloud:
+        final = np.array([member.final_volts for member in members])
+        circuit = self.units(final)
+        software = self.software_samples()
+        true = self.true_samples()
         return Cloud(
             circuit,
             np.tile(software, (len(self.config.variants), 1)),
@@ -713,7 +766,7 @@ class Run:
             (f"circuit, KL {cloud.kl_circuit:.3f}", cloud.circuit),
             (f"software {equation}, KL {cloud.kl_software:.3f}", cloud.software),
         ]
-        true = self._true_samples()[: TRUE_SAMPLES // 50]
+        true = self.true_samples()[: TRUE_SAMPLES // 50]
         draw_cloud(panels, true, self.task.plot_limit, path)
 
 

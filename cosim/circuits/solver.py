@@ -165,6 +165,7 @@ class Solver:
         converters: hold beta and the noise's draws; None for exact waveforms.
         reference: fidelity of the analog ground's source. Initial conditions are against that
             node, and so must the states be read.
+        offset_volts: input offset of each integrator's op-amp; none where it is empty.
     """
 
     states: int
@@ -180,6 +181,7 @@ class Solver:
     score_weights: tuple[float, ...] = (1.0,)
     converters: Converters | None = None
     reference: Fidelity = Fidelity.IDEAL
+    offset_volts: tuple[float, ...] = ()
     integrator: IntegratorSpec = IntegratorSpec()
     tolerances: Tolerances = Tolerances()
 
@@ -236,9 +238,7 @@ class Solver:
         circuit = Circuit("solver")
         if self.process is not None:
             self.process.apply(circuit)
-        circuit.V("dd", "vdd", circuit.gnd, scaling.supply_volt)
-        spec = VoltageReferenceSpec.of_supply(scaling.supply_volt)
-        add_reference(circuit, "analog_ground", self.reference, spec, self.process)
+        self._add_supplies(circuit)
         self._add_time_sources(circuit, noise)
 
         multiplier = self.multiplier
@@ -275,7 +275,7 @@ class Solver:
                 state_node(index),
                 "run",
                 "precharge",
-                "analog_ground",
+                self._non_inverting_node(circuit, index),
                 "vdd",
                 circuit.gnd,
             )
@@ -291,6 +291,30 @@ class Solver:
             ),
             self.tolerances,
         )
+
+    def score_bench(self, score: ScoreSource) -> Circuit:
+        """The score alone, its inputs driven by sources vstate_i against the analog ground."""
+        circuit = Circuit("score_bench")
+        if self.process is not None:
+            self.process.apply(circuit)
+        self._add_supplies(circuit)
+        for index in range(self.states):
+            circuit.V(f"state_{index}", state_node(index), "analog_ground", 0.0)
+        score.add_to(circuit)
+        return circuit
+
+    def _add_supplies(self, circuit: Circuit) -> None:
+        circuit.V("dd", "vdd", circuit.gnd, self.scaling.supply_volt)
+        spec = VoltageReferenceSpec.of_supply(self.scaling.supply_volt)
+        add_reference(circuit, "analog_ground", self.reference, spec, self.process)
+
+    def _non_inverting_node(self, circuit: Circuit, index: int) -> str:
+        """The analog ground, off by the op-amp's offset."""
+        if not self.offset_volts:
+            return "analog_ground"
+        node = f"offset_{index}"
+        circuit.V(node, node, "analog_ground", self.offset_volts[index])
+        return node
 
     def _inputs(
         self, noise: WienerNoise | None

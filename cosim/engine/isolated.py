@@ -4,9 +4,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from cosim.errors import WorkerCrashError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -33,3 +36,19 @@ def each_isolated(
                 "An ngspice process died at work. Run it again; of a bench, one corner at a time "
                 "(`--corner`, `--temp`) shows which one it is."
             ) from error
+
+
+def analysed(netlist: str) -> "dict[str, np.ndarray]":
+    """A netlist's own analysis in a process of its own; every vector, by name.
+
+    Raises:
+        NetlistError, ConvergenceError, EngineError: as `NgspiceSession.analyse`.
+    """
+    (vectors,) = each_isolated(_analyse, [netlist], jobs=1)
+    return vectors
+
+
+def _analyse(netlist: str) -> "dict[str, np.ndarray]":
+    from cosim.engine.session import NgspiceSession
+
+    return NgspiceSession.start().analyse(netlist)

@@ -1,7 +1,11 @@
-"""The figures of `results/figures`, by name: measured in ngspice, drawn, with data and caption."""
+"""The figures of `results/figures`, by name: simulated, drawn, with data and caption.
+
+Those of blocks come from their benches, those of the paper's system from studies.
+"""
 
 import csv
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +14,18 @@ import numpy as np
 from cosim.circuits.fidelity import Fidelity
 from cosim.errors import ConfigurationError
 from cosim.experiments.bench import BENCHES, conditions, sheets
+from cosim.experiments.studies.bench_tempo import bench_tempo
+from cosim.experiments.studies.coupling import coupling_order
+from cosim.experiments.studies.energy import speed_energy
+from cosim.experiments.studies.generation import circle_generation, kl_vs_steps
+from cosim.experiments.studies.robustness import macro_prediction, noise_robustness
+from cosim.experiments.studies.waveforms import (
+    embedding_waveforms,
+    hidden_nodes,
+    score_field,
+    solver_waveforms,
+)
+from cosim.experiments.study import Study, Workspace
 from cosim.report.sheet import Condition, Sheet
 
 PROJECT_FIGURES = Path(__file__).resolve().parents[2] / "results" / "figures"
@@ -110,34 +126,68 @@ FIGURES = {
 }  # fmt: skip
 
 
+RUNS = Path(__file__).resolve().parents[2] / "results" / "runs" / "figures"
+"""Keeps what studies simulate."""
+
+STUDIES = {
+    "score_field": Study("The score as a vector field: torch against the circuit", score_field),
+    "embedding_waveforms": Study("Held embedding channels and beta over tau", embedding_waveforms),
+    "solver_waveforms": Study("One solve: states, scores, hidden nodes, supply", solver_waveforms),
+    "hidden_nodes": Study("Hidden nodes against the limit of 1.5 units", hidden_nodes),
+    "coupling_order": Study("Lockstep error against step for each scheme", coupling_order),
+    "circle_generation": Study("Samples of the ring at several tau", circle_generation),
+    "kl_vs_steps": Study("KL of the digital sampler against its steps", kl_vs_steps),
+    "noise_robustness": Study("KL against write noise, read noise, offset", noise_robustness),
+    "speed_energy": Study("Time and energy of one sample", speed_energy),
+    "bench_tempo": Study("The published bench's tempo against 20 us", bench_tempo),
+    "macro_prediction": Study("Macro blocks against transistors", macro_prediction, hours=True),
+}
+
+
 def find_figures(names: Sequence[str]) -> list[str]:
     """Names of figures, all of them where none is given.
 
     Raises:
         ConfigurationError: an unknown one.
     """
+    known = [*FIGURES, *STUDIES]
     for name in names:
-        if name not in FIGURES:
+        if name not in known:
             raise ConfigurationError(
-                f"There is no figure '{name}'. Choose from {', '.join(FIGURES)}."
+                f"There is no figure '{name}'. Choose from {', '.join(known)}."
             )
-    return list(names) or list(FIGURES)
+    return list(names) or [name for name in known if name not in STUDIES or not STUDIES[name].hours]
 
 
-def make_figures(names: Sequence[str], folder: Path, jobs: int) -> Iterator[tuple[str, Path]]:
+def make_figures(
+    names: Sequence[str],
+    folder: Path,
+    jobs: int,
+    quick: bool,
+    on_progress: Callable[[str], None],
+) -> Iterator[tuple[str, Path]]:
     """Make figures, those of one block from one measurement; yields each when it is there.
 
     Args:
-        folder: gets NAME.png, and BLOCK.csv with the data of all figures of a block.
+        folder: gets NAME.png and the data: BLOCK.csv for all figures of a block, NAME.csv and
+            NAME.json (caption) of a study.
+        quick: studies with a tenth of the work.
+        on_progress: told what is being done.
     """
     measured: dict[tuple[str, tuple[Condition, ...]], list[Sheet]] = {}
+    workspace = Workspace(RUNS / "quick" if quick else RUNS, jobs, quick, on_progress)
     for name in names:
+        on_progress(name)
+        path = folder / f"{name}.png"
+        if name in STUDIES:
+            STUDIES[name].make(workspace).save(folder, name)
+            yield name, path
+            continue
         figure = FIGURES[name]
         key = figure.block, tuple(figure.conditions)
         if key not in measured:
             measured[key] = list(sheets(figure.block, figure.conditions, jobs))
             write_data(measured[key], folder / f"{figure.block}.csv")
-        path = folder / f"{name}.png"
         BENCHES[figure.block].figures[name](measured[key], path)
         yield name, path
 
@@ -166,10 +216,25 @@ def _thinned(count: int) -> np.ndarray:
 def gallery(folder: Path, page: Path) -> str:
     """A page (to be written to `page`) of the figures in a folder, with their captions."""
     place = "" if page.parent == folder else f"{folder.name}/"
-    lines = ["# Figures", "", "Made by `cosim figures` from ngspice runs.", ""]
-    for name, figure in FIGURES.items():
-        if (folder / f"{name}.png").is_file():
-            data = f"Data: [{figure.block}.csv]({place}{figure.block}.csv)."
-            lines += [f"## {name}", "", f"![{name}]({place}{name}.png)", ""]
-            lines += [f"{figure.full_caption}. {data}", ""]
+    lines = [
+        "# Figures",
+        "",
+        "Made by `cosim figures` from ngspice runs; conditions are in the captions.",
+        "",
+    ]
+    for name in (*STUDIES, *FIGURES):
+        if not (folder / f"{name}.png").is_file():
+            continue
+        lines += [f"## {name}", "", f"![{name}]({place}{name}.png)", ""]
+        if name in FIGURES:
+            block = FIGURES[name].block
+            data = f"Data: [{block}.csv]({place}{block}.csv)."
+            lines += [f"{FIGURES[name].full_caption}. {data}", ""]
+            continue
+        said = json.loads((folder / f"{name}.json").read_text(encoding="utf8"))
+        lines += [f"{said['caption']}. Data: [{name}.csv]({place}{name}.csv).", ""]
+        if said["beside"]:
+            lines += ["| | the paper | ours | why they differ |", "|---|---|---|---|"]
+            lines += ["| " + " | ".join(one.values()) + " |" for one in said["beside"]]
+            lines += [""]
     return "\n".join(lines)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 mpl.use("Agg")
@@ -100,14 +101,21 @@ def draw_cloud(
         1, len(panels), figsize=(5 * len(panels), 5.2), layout="constrained", squeeze=False
     )
     for axis, (title, points) in zip(axes[0], panels, strict=True):
-        axis.plot(*true_points.T, ".", color="0.8", ms=2, label="true distribution", zorder=0)
-        axis.plot(*points.T, ".", color=_CIRCUIT, ms=5, label=f"{len(points)} samples")
+        draw_points(axis, points, true_points, limit)
         outside = int((np.abs(points) > limit).any(axis=1).sum())
         axis.set_title(title + (f"; {outside} outside the window" if outside else ""))
-        axis.set(xlim=(-limit, limit), ylim=(-limit, limit), xlabel="x1", ylabel="x2")
-        axis.set_aspect("equal")
+        axis.set(xlabel="x1", ylabel="x2")
         axis.legend(loc="upper right", fontsize="small")
     save_figure(figure, path)
+
+
+def draw_points(axis: Axes, points: np.ndarray, true_points: np.ndarray, limit: float) -> None:
+    """Generated points [n, 2] over draws from the true distribution, within +-limit."""
+    axis.plot(*true_points.T, ".", color="0.8", ms=2, label="true distribution", zorder=0)
+    size = 5 if len(points) <= 200 else 2.5
+    axis.plot(*points.T, ".", color=_CIRCUIT, ms=size, label=f"{len(points)} samples")
+    axis.set(xlim=(-limit, limit), ylim=(-limit, limit))
+    axis.set_aspect("equal")
 
 
 def save_figure(figure: Figure, path: Path) -> None:

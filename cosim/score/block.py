@@ -1,5 +1,6 @@
 """The score model as a lockstep block: node volts in, raw-score volts out."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,19 +10,20 @@ from cosim.scaling import Scaling
 from cosim.score.compiled import CompiledScore
 
 if TYPE_CHECKING:
-    from cosim.score.network import Score, ScoreNetwork
+    from cosim.score.mapping import MappedNetwork
+    from cosim.score.network import ScoreNetwork
 
 
 class ScoreFunction:
-    """Evaluates a score network at circuit time and node volts.
+    """Evaluates a score at circuit time and node volts.
 
     Args:
-        network: evaluated in float64, compiled.
+        score: compiled, in float64.
         scaling: ties volts and seconds to x and t.
     """
 
-    def __init__(self, network: "Score", scaling: Scaling) -> None:
-        self._score = CompiledScore(network)
+    def __init__(self, score: CompiledScore, scaling: Scaling) -> None:
+        self._score = score
         self._volt_per_unit = scaling.volt_per_unit
         self._ground_volt = scaling.analog_ground_volt
         self._start_second = scaling.precharge_second
@@ -43,6 +45,41 @@ class ScoreFunction:
             1.0 - max(elapsed, 0.0) / self._solve_second,
         )
         return self._ground_volt + self._volt_per_unit * raw, jacobian, rate * by_time
+
+
+class ReadNoiseFunction(ScoreFunction):
+    """A score whose cells fluctuate: what they are read as is drawn anew at each update.
+
+    Args:
+        networks: as programmed.
+        noise: standard deviation of a cell's relative fluctuation.
+        updates: in a solve.
+        seed: of the draws; each update has its own, so that a solve can be resumed.
+    """
+
+    def __init__(
+        self,
+        networks: "Sequence[MappedNetwork]",
+        scaling: Scaling,
+        noise: float,
+        updates: int,
+        seed: tuple[int, ...],
+    ) -> None:
+        super().__init__(CompiledScore.read(networks), scaling)
+        self._networks, self._noise = networks, noise
+        self._updates, self._seed, self._update = updates, seed, -1
+
+    def tangents(
+        self, time_second: float, volts: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As of a `ScoreFunction`, with the cells' present values."""
+        tau = max(time_second - self._start_second, 0.0) / self._solve_second
+        update = min(int(tau * self._updates * (1 + 1e-12)), self._updates - 1)
+        if update != self._update:
+            self._update = update
+            generator = np.random.default_rng([*self._seed, update])
+            self._score = CompiledScore.read(self._networks, self._noise, generator)
+        return super().tangents(time_second, volts)
 
 
 class LastLayer:
@@ -78,8 +115,7 @@ def last_layer_block(
 
 
 def score_block(
-    network: "Score", scaling: Scaling, inputs: tuple[str, ...], outputs: tuple[str, ...]
+    function: ScoreFunction, inputs: tuple[str, ...], outputs: tuple[str, ...]
 ) -> Block:
     """The block that drives `outputs` (raw score) from `inputs` (states)."""
-    function = ScoreFunction(network, scaling)
     return Block("score", inputs, outputs, function.value, function.tangents)

@@ -11,6 +11,9 @@ import numba
 import numpy as np
 
 if TYPE_CHECKING:  # worker processes do without torch, which takes seconds to import
+    from collections.abc import Sequence
+
+    from cosim.score.mapping import MappedNetwork
     from cosim.score.network import Score
 
 
@@ -63,16 +66,43 @@ def _propagate(
     return value, tangent
 
 
+Part = tuple[float, Matrices, Matrices, np.ndarray, np.ndarray]
+"""Of a score: its weight there, the layers' weights and biases, 2 pi W, and the condition."""
+
+
 class CompiledScore:
     """A score's weights as plain arrays, with the compiled evaluation."""
 
-    def __init__(self, score: "Score") -> None:
-        self._parts: list[tuple[float, Matrices, Matrices, np.ndarray, np.ndarray]] = []
+    def __init__(self, parts: list[Part]) -> None:
+        self._parts = parts
+
+    @classmethod
+    def of(cls, score: "Score") -> "CompiledScore":
+        """A torch score's."""
+        parts: list[Part] = []
         for factor, network in score.parts:
             weights, biases = zip(*network.weights_and_biases(), strict=True)
             angular = 2 * math.pi * network.frequencies.double().numpy()
             offsets = network.offsets.double().numpy()
-            self._parts.append((factor, tuple(weights), tuple(biases), angular, offsets))
+            parts.append((factor, tuple(weights), tuple(biases), angular, offsets))
+        return cls(parts)
+
+    @classmethod
+    def read(
+        cls,
+        networks: "Sequence[MappedNetwork]",
+        noise: float = 0.0,
+        generator: np.random.Generator | None = None,
+    ) -> "CompiledScore":
+        """That of arrays, as their cells are read: see `MappedLayer.read`."""
+        parts: list[Part] = []
+        for network in networks:
+            read = [layer.read(noise, generator) for layer in network.layers]
+            weights, biases = zip(*read, strict=True)
+            weights = tuple(map(np.ascontiguousarray, weights))
+            angular = 2 * math.pi * network.frequencies
+            parts.append((network.weight, weights, biases, angular, network.offsets))
+        return cls(parts)
 
     def value_and_tangents(
         self, x: np.ndarray, t: float

@@ -8,7 +8,7 @@ Source of the window and levels: fact sheet, 'What this project decides' (0.02 t
 of write errors: section 3 there (10 % of the value, at most 20 %).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -25,6 +25,8 @@ class ConductanceWindow(BaseModel):
         write_error: standard deviation of a cell's relative error; errors beyond twice it are
             drawn again uniformly within it, as in training.
         write_seed: of these errors.
+        read_noise: standard deviation of a cell's relative fluctuation, which is drawn anew at each
+            of the run's `noise.updates`; of a score in torch.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -35,12 +37,18 @@ class ConductanceWindow(BaseModel):
     levels: int | None = Field(None, ge=2, le=65_536)
     write_error: float = Field(0.0, ge=0, lt=0.5)
     write_seed: int = Field(0, ge=0, lt=2**63)
+    read_noise: float = Field(0.0, ge=0, lt=0.5)
 
     @model_validator(mode="after")
     def _ordered(self) -> "ConductanceWindow":
         if self.g_max_siemens <= self.g_min_siemens:
             raise ValueError("g_max_siemens must be larger than g_min_siemens")
         return self
+
+    @property
+    def exact(self) -> bool:
+        """Whether the cells hold the weights as they are, but for rounding."""
+        return self.levels is None and not self.write_error and self.clip_percentile == 100
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,19 @@ class MappedLayer:
     plus_siemens: np.ndarray
     minus_siemens: np.ndarray
     siemens_per_weight: float
+
+    def read(
+        self, noise: float = 0.0, generator: np.random.Generator | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Weight [outputs, inputs] and bias [outputs] that the cells stand for, each cell off by a
+        relative error of N(0, noise).
+        """
+        plus, minus = self.plus_siemens, self.minus_siemens
+        if noise and generator is not None:
+            plus = plus * (1 + noise * generator.standard_normal(plus.shape))
+            minus = minus * (1 + noise * generator.standard_normal(minus.shape))
+        rows = (plus - minus) / self.siemens_per_weight
+        return rows[:-1].T, rows[-1]
 
     @property
     def inputs(self) -> int:
@@ -76,6 +97,15 @@ class MappedNetwork:
     frequencies: np.ndarray
     offsets: np.ndarray
     weight: float = 1.0
+
+
+def frozen(network: MappedNetwork, t: float) -> MappedNetwork:
+    """The same network with the time embedding that it has at one t, for all time."""
+    angle = 2 * np.pi * network.frequencies * t
+    now = np.concatenate([np.sin(angle), np.cos(angle)])
+    still = np.concatenate([np.zeros_like(angle), np.ones_like(angle)])  # of frequencies 0
+    offsets = network.offsets + now - still
+    return replace(network, frequencies=np.zeros_like(network.frequencies), offsets=offsets)
 
 
 def map_layer(

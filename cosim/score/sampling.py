@@ -155,10 +155,16 @@ def euler(
     return states
 
 
-def heun(network: Score, sde: VariancePreserving, states: torch.Tensor, steps: int) -> torch.Tensor:
-    """Probability-flow samples [count, states] by Heun's method (order 2)."""
+def heun(
+    network: Score,
+    sde: VariancePreserving,
+    states: torch.Tensor,
+    steps: int,
+    until: float = 1.0,
+) -> torch.Tensor:
+    """Probability-flow states [count, states] by Heun's method (order 2), at tau = `until`."""
     with torch.inference_mode():
-        for now in _grid(steps):
+        for now in _grid(steps)[: round(until * steps)]:
             following = now + 1 / steps
             slope = sde.flow(states, network(states, 1 - now), now)
             guess = states + slope / steps
@@ -181,12 +187,17 @@ def euler_maruyama(
 
 
 def driven_euler(
-    network: Score, sde: VariancePreserving, states: torch.Tensor, noise: torch.Tensor
+    network: Score,
+    sde: VariancePreserving,
+    states: torch.Tensor,
+    noise: torch.Tensor,
+    until: float = 1.0,
 ) -> torch.Tensor:
-    """Euler-Maruyama with given draws of N(0, 1) [steps, count, states]."""
+    """Euler-Maruyama with given draws of N(0, 1) [steps, count, states], at tau = `until`."""
     steps = len(noise)
+    taken = round(until * steps)
     with torch.inference_mode():
-        for now, draw in zip(_grid(steps), noise, strict=True):
+        for now, draw in zip(_grid(steps)[:taken], noise[:taken], strict=True):
             drift = sde.reverse_drift(states, network(states, 1 - now), now)
             states = states + drift / steps + torch.sqrt(sde.beta(1 - now) / steps) * draw
     return states

@@ -65,7 +65,7 @@ class Record:
         """Values of a column in rows [first, last)."""
         with checking(self.path):
             chunks = self._column(column)[first : min(last, self._stored)]
-            values: np.ndarray = chunks.astype(float)
+            values: np.ndarray = chunks.astype(float, copy=False)
             if last <= self._stored:
                 return values
             rows = self._tail[max(first - self._stored, 0) : last - self._stored]

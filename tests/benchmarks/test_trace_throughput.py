@@ -127,7 +127,9 @@ def test_a_signal_of_a_large_trace_is_drawn_at_once(tmp_path: Path) -> None:
             writer.append(time_second, generator.random((len(time_second), SIGNALS)))
             points += len(time_second)
         writer.finish()
-    os.posix_fadvise(path.open().fileno(), 0, 0, os.POSIX_FADV_DONTNEED)  # from the disk
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)  # it is read from the disk
     done = subprocess.run(
         [sys.executable, "-c", PLOT, str(path), str(tmp_path / "plot.png")],
         capture_output=True, text=True, check=True,

@@ -77,7 +77,7 @@ def test_forward_is_the_published_formula() -> None:
 )
 def test_compiled_score_is_torch_to_1e_12(seed: int, point: tuple[float, float], t: float) -> None:
     for score in scores(seed):
-        value, jacobian, by_time = CompiledScore(score).value_and_tangents(np.array(point), t)
+        value, jacobian, by_time = CompiledScore.of(score).value_and_tangents(np.array(point), t)
         x, time = torch.tensor(point, dtype=torch.float64), torch.tensor(t, dtype=torch.float64)
         raw = score.raw_output(x, time)
         by_x, by_t = torch.func.jacfwd(score.raw_output, argnums=(0, 1))(x, time)

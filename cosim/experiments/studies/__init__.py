@@ -1,0 +1,1 @@
+"""The paper's figures that need solves, one module for each group."""
