@@ -28,7 +28,7 @@ from cosim.engine.exchange import (
     LogWriter,
     through_files,
 )
-from cosim.engine.exchange_server import await_request, serve
+from cosim.engine.exchange_server import Served, await_request, serve
 from cosim.engine.lockstep import Block
 from cosim.engine.worker import Failed, Message, Points, Simulation, WorkerPool
 from cosim.errors import BlockError, ConfigurationError, EngineError, ExchangeError
@@ -127,6 +127,30 @@ def test_served_solver_has_the_voltages_of_the_one_process(score: str, tmp_path:
         np.testing.assert_array_equal(table.time_second, expected.time_second)
         for name in expected.names:
             np.testing.assert_array_equal(table[name].values, expected[name].values)
+
+
+def test_interrupted_run_goes_on_with_another_server(tmp_path: Path) -> None:
+    coupling = {"exchange": "file", "step_second": 12e-9}
+    values = {"name": "test", "task": "circle", "fidelity": {"opamp": "ideal"}}
+    run = Run(parse(values | {"coupling": coupling}, "the test"))
+
+    def press(fraction: float, doing: str) -> None:
+        if fraction > 0.2:
+            raise KeyboardInterrupt
+
+    def serve_solver(folder: Path) -> object:
+        request = await_request(folder, PATIENCE_SECOND)
+        return serve(request, served_block(folder), PATIENCE_SECOND)
+
+    with background(serve_solver, tmp_path) as first, pytest.raises(KeyboardInterrupt):
+        run.execute(tmp_path, on_progress=press)
+    assert isinstance(first[0], ExchangeError)
+    recorded = Trace.open(tmp_path / "trace.h5").points
+    with background(serve_solver, tmp_path) as second:
+        trace = run.execute(tmp_path, resume=True).trace
+    assert isinstance(second[0], Served) and second[0].status == "complete"
+    assert trace.complete and trace.points > recorded
+    assert [event.kind for event in trace.events] == ["resumed"]
 
 
 def test_files_remain_as_a_log(pool: WorkerPool, tmp_path: Path) -> None:
@@ -245,6 +269,17 @@ def test_killed_simulation(killed: str, tmp_path: Path) -> None:
     if killed == "ngspice process":
         assert simulating.returncode == 6 and "died (SIGKILL)" in errors
         assert trace.status == "failed"
+
+
+def test_silent_simulation(tmp_path: Path) -> None:
+    """It is there, but says nothing."""
+    (asked,) = decay(tmp_path).blocks
+    first_volts = np.ones(1)
+    with background(lambda _: asked.function(0.0, first_volts), tmp_path) as ended:
+        request = await_request(tmp_path, PATIENCE_SECOND)
+        with pytest.raises(ExchangeError, match=r"vanished after 1 requests: no news for 0.5 s"):
+            serve(request, DECAY, 0.5)
+    np.testing.assert_array_equal(ended[0], -first_volts)
 
 
 def answer_nan(folder: Path) -> None:
