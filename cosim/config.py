@@ -39,7 +39,6 @@ class CouplingConfig(Section):
     communication_second: float | None = Field(
         None, gt=0, description="fixed communication step: the score is renewed at its multiples"
     )
-
     exchange: Literal["process", "file"] = Field(
         "process", description="the score runs in the ngspice process, or is served through files"
     )
@@ -124,7 +123,7 @@ class EngineConfig(Section):
     jobs: int = Field(1, ge=1, le=1024)
     timeout_second: float = Field(120.0, gt=0, description="longest wait for an accepted point")
     server_timeout_second: float = Field(
-        120.0, gt=0, description="longest wait for the score's server, with exchange = 'file'"
+        120.0, gt=0, description="longest wait for the score's server to come, and for each answer"
     )
     memory_gibibyte: float | None = Field(
         None, gt=0, description="what an ngspice process may take"

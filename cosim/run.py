@@ -578,7 +578,7 @@ class Run:
         memory_byte = None if engine.memory_gibibyte is None else engine.memory_gibibyte * GIBI
         timeout_second = engine.timeout_second
         if self.config.coupling.exchange == "file":
-            timeout_second += engine.server_timeout_second  # in each step there is an answer
+            timeout_second += 2 * engine.server_timeout_second  # to come, and to answer
         if engine.scheduler is None:
             return WorkerPool(min(engine.jobs, members), timeout_second, memory_byte)
         from cosim.engine.cluster import ClusterPool  # needs a package of the extra `cluster`

@@ -184,7 +184,7 @@ class LogReader:
             if self._count.shape != () or self._count.dtype.kind not in "iu":
                 raise ValueError("its 'count' is not one integer")
             self._counted = np.zeros((), "<i8")
-            self._row = {name: self._file[name] for name in self._file if name != "count"}
+            self._datasets = {name: self._file[name] for name in self._file if name != "count"}
 
     def count(self) -> int:
         """Rows that count by now."""
@@ -196,7 +196,7 @@ class LogReader:
     def row(self, name: str, index: int) -> np.ndarray:
         """One row of a column, as float64."""
         with _trouble(self.path, "read"):
-            dataset = self._row[name].id
+            dataset = self._datasets[name].id
             dataset.refresh()
             if dataset.rank == 0 or dataset.shape[0] <= index:
                 raise ValueError(f"'{name}' of shape {dataset.shape} has no row {index}")
@@ -207,8 +207,8 @@ class LogReader:
     def status(self) -> str:
         """How the simulation is."""
         with _trouble(self.path, "read"):
-            self._row["status"].refresh()
-            status: str = self._row["status"][()].decode()
+            self._datasets["status"].refresh()
+            status: str = self._datasets["status"][()].decode()
             return status
 
     def abandoned(self) -> str:
@@ -296,7 +296,7 @@ def through_files(simulation: Simulation, folder: Path, timeout_second: float) -
 
     Args:
         folder: where the files of the exchange are; those of an earlier one are replaced.
-        timeout_second: longest wait for an answer, the first one included.
+        timeout_second: longest wait for the server to come, and then for each answer.
     """
     (block,) = simulation.blocks
     tangents = simulation.scheme is Scheme.LINEARISED
