@@ -224,7 +224,7 @@ def test_server_that_goes_away_mid_run(
                 os.kill(server.pid, fault_signal)
                 stopped = time.monotonic()
             recorded += len(message.time_second)
-    assert time.monotonic() - stopped < patience_second + 2
+    assert time.monotonic() - stopped < 15  # also on a busy machine
     assert isinstance(message, Failed) and isinstance(message.error, ExchangeError)
     assert re.search(
         rf"'rate' stopped answering: {says}.*last replied at \d\d:", str(message.error)
