@@ -1,6 +1,7 @@
 """The command `cosim`. Heavy imports wait inside the commands, so that `--help` is instant."""
 
 import math
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -113,6 +114,10 @@ def run(
     step: Annotated[
         float | None, typer.Option(help="Largest time step in seconds (default 50e-9).")
     ] = None,
+    exchange: Annotated[
+        str | None,
+        typer.Option(help="Score in the ngspice process, or through a file: process or file."),
+    ] = None,
     fidelity: Fidelities = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder (default results/runs/NAME).")
@@ -125,7 +130,7 @@ def run(
 ) -> None:
     """Train if needed, generate the netlist, simulate, record the trace and draw it."""
     from cosim.config import merge, parse, read_toml
-    from cosim.run import Run
+    from cosim.run import Run, default_output
     from cosim.score.store import PROJECT_MODELS, weights_path
 
     path = Path(target)
@@ -135,7 +140,7 @@ def run(
         values, where = {"name": target, "task": target}, "The command line"
     given: dict[str, Any] = {
         "score": score,
-        "coupling": {"scheme": scheme, "step_second": step},
+        "coupling": {"scheme": scheme, "step_second": step, "exchange": exchange},
         "fidelity": _nested("--fidelity", fidelity or []),
         "ensemble": {"samples": samples, "seed": seed},
         "engine": {"jobs": jobs, "scheduler": scheduler},
@@ -147,6 +152,8 @@ def run(
     ):
         if not weights_path(job.task.name, PROJECT_MODELS).exists():
             _train_with_progress(job.task.name, seed=0, folder=None)
+        if config.coupling.exchange == "file":
+            _announce_exchange(output or default_output(config))
         with _progress(TaskProgressColumn()) as progress:
             bar = progress.add_task(f"{config.name}: simulate", total=1.0)
             outcome = job.execute(
@@ -159,6 +166,37 @@ def run(
             )
     for line in outcome.lines:
         console.print(escape(line), highlight=False, soft_wrap=True)
+
+
+def _announce_exchange(folder: Path) -> None:
+    """Say how to start what the run will wait for."""
+    console.print(
+        f"waits    for a server of the score: start `cosim serve {shlex.quote(str(folder))}`, or "
+        "another by the README",
+        highlight=False, soft_wrap=True, markup=False,
+    )  # fmt: skip
+
+
+@app.command()
+def serve(
+    folder: Annotated[Path, typer.Argument(help="Output folder of `cosim run --exchange file`.")],
+    timeout: Annotated[
+        float, typer.Option(help="Longest silence of the simulation, in seconds.", min=0.0)
+    ] = 120.0,
+    debug: Debug = False,
+) -> None:
+    """Serve the score of a run that exchanges through a file, until it ends."""
+    from cosim.engine.exchange_server import await_request
+    from cosim.engine.exchange_server import serve as serve_block
+    from cosim.run import served_block
+
+    with _interruptible("The simulation that was served will say so."):
+        request = await_request(folder, timeout)
+        done = serve_block(request, served_block(folder), timeout)
+    console.print(
+        f"served   {done.answers} answers; the run is {done.status}",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
 
 
 def _without_none(values: dict[str, Any]) -> dict[str, Any]:

@@ -39,6 +39,9 @@ class CouplingConfig(Section):
     communication_second: float | None = Field(
         None, gt=0, description="fixed communication step: the score is renewed at its multiples"
     )
+    exchange: Literal["process", "file"] = Field(
+        "process", description="the score runs in the ngspice process, or is served through files"
+    )
 
     @model_validator(mode="after")
     def _one_way_of_stepping(self) -> "CouplingConfig":
@@ -121,6 +124,9 @@ class EngineConfig(Section):
 
     jobs: int = Field(1, ge=1, le=1024)
     timeout_second: float = Field(120.0, gt=0, description="longest wait for an accepted point")
+    server_timeout_second: float = Field(
+        120.0, gt=0, description="longest wait for the score's server to come, and for each answer"
+    )
     memory_gibibyte: float | None = Field(
         None, gt=0, description="what an ngspice process may take"
     )
@@ -164,7 +170,29 @@ class RunConfig(Section):
                 "ensemble.corners and ensemble.monte_carlo vary transistors, and there are none: "
                 "choose fidelity 'transistor' for a block"
             )
+        if self.coupling.exchange == "file":
+            self._check_exchange()
         return self
+
+    def _check_exchange(self) -> None:
+        """A server answers one simulation on this machine, about a score that is in torch."""
+        if self.score == "analog":
+            raise ValueError(
+                "coupling.exchange 'file' has the score served by another process, but score "
+                "'analog' is in the netlist: choose 'torch' or 'split', or exchange 'process'"
+            )
+        ensemble = self.ensemble
+        if (
+            ensemble.samples > 1
+            or ensemble.corners
+            or ensemble.monte_carlo
+            or self.engine.scheduler
+        ):
+            raise ValueError(
+                "coupling.exchange 'file' is for a single run on this machine: ensemble.samples "
+                "must be 1, without corners, monte_carlo and engine.scheduler, or exchange "
+                "'process'"
+            )
 
     @property
     def variants(self) -> tuple[Variant, ...]:

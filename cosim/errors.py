@@ -67,3 +67,9 @@ class WorkerMemoryError(EngineError):
 
 class BlockError(EngineError):
     """A lockstep block (a score model, say) raised, or returned NaN or a wrong shape."""
+
+
+class ExchangeError(EngineError):
+    """A process that is to serve a block, or to be served, did not come, went away or wrote what
+    cannot be used.
+    """

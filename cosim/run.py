@@ -31,6 +31,7 @@ from cosim.circuits.solver import (
 )
 from cosim.config import RunConfig, merge, parse, read_toml
 from cosim.engine.ensemble import Executor, Retried, run_ensemble
+from cosim.engine.exchange import through_files
 from cosim.engine.library import find_library, probe
 from cosim.engine.lockstep import Block, Stepping
 from cosim.engine.resume import resumed
@@ -45,7 +46,7 @@ from cosim.engine.worker import (
     Statistics,
     WorkerPool,
 )
-from cosim.errors import ConfigurationError, CosimError, EngineError
+from cosim.errors import ConfigurationError, CosimError, EngineError, ModelError
 from cosim.report.figures import Solve, draw_cloud, draw_solve
 from cosim.score.block import ReadNoiseFunction, ScoreFunction, last_layer_block, score_block
 from cosim.score.compiled import CompiledScore
@@ -210,6 +211,15 @@ class Run:
         path = Path(path)
         values = {"name": path.stem, **read_toml(path)}
         return cls(parse(merge(values, overrides or {}), f"The run file {path}"))
+
+    @classmethod
+    def from_trace(cls, trace: Trace) -> "Run":
+        """The run that left a trace, by its provenance.
+
+        Raises:
+            ConfigurationError: it was no run of this program, or of another version.
+        """
+        return cls(parse(tomllib.loads(trace.provenance.configuration_toml), str(trace.path)))
 
     @cached_property
     def task(self) -> Task:
@@ -500,7 +510,7 @@ class Run:
             if before is not None:
                 remaining = iter(self._take_up(before, members, writer))
             failures, retried = [], set()
-            for message in run_ensemble(executor, remaining):
+            for message in self._messages(executor, remaining, folder):
                 if isinstance(message, Retried):
                     retried.add(message.member)
                 if isinstance(message, Started):
@@ -524,6 +534,15 @@ class Run:
             writer.finish()
         return self._report(folder, members, on_progress)
 
+    def _messages(
+        self, executor: Executor, simulations: Iterator[Simulation], folder: Path
+    ) -> Iterator[Message]:
+        if self.config.coupling.exchange == "process":
+            return run_ensemble(executor, simulations)
+        # A server answers one attempt: there is no second one.
+        patience_second = self.config.engine.server_timeout_second
+        return executor.run(through_files(one, folder, patience_second) for one in simulations)
+
     def _check_same_run(self, before: Trace) -> None:
         """Refuse to go on with another run's trace."""
         if before.complete:
@@ -531,7 +550,7 @@ class Run:
                 f"{before.path} is complete: there is nothing to resume. Give --force to run it "
                 "again."
             )
-        recorded = parse(tomllib.loads(before.provenance.configuration_toml), f"{before.path}")
+        recorded = Run.from_trace(before).config
         same = recorded.model_copy(update={"engine": self.config.engine}) == self.config
         if not same or before.provenance.netlist != str(self.netlist):
             raise ConfigurationError(
@@ -602,11 +621,14 @@ class Run:
     def _executor(self, members: int) -> Executor:
         engine = self.config.engine
         memory_byte = None if engine.memory_gibibyte is None else engine.memory_gibibyte * GIBI
+        timeout_second = engine.timeout_second
+        if self.config.coupling.exchange == "file":
+            timeout_second += 2 * engine.server_timeout_second  # to come, and to answer
         if engine.scheduler is None:
-            return WorkerPool(min(engine.jobs, members), engine.timeout_second, memory_byte)
+            return WorkerPool(min(engine.jobs, members), timeout_second, memory_byte)
         from cosim.engine.cluster import ClusterPool  # needs a package of the extra `cluster`
 
-        return ClusterPool(engine.scheduler, engine.timeout_second, memory_byte)
+        return ClusterPool(engine.scheduler, timeout_second, memory_byte)
 
     def _check_members(self) -> None:
         for variant in range(len(self.config.variants)):
@@ -768,6 +790,24 @@ class Run:
         ]
         true = self.true_samples()[: TRUE_SAMPLES // 50]
         draw_cloud(panels, true, self.task.plot_limit, path)
+
+
+def served_block(folder: Path) -> Block:
+    """What a run with `exchange = "file"` in this folder has in lockstep, to serve it.
+
+    Raises:
+        TraceError, ConfigurationError: its trace cannot be read, or is of another program.
+        ModelError: the score model here is not the one of the run.
+    """
+    with Trace.open(folder / "trace.h5") as trace:
+        run = Run.from_trace(trace)
+        if run._model[1].sha256 != trace.provenance.model_sha256:
+            raise ModelError(
+                f"The score model of task '{run.config.task}' here is not the one that "
+                f"{trace.path} was begun with: their SHA-256 differ. Copy the model from there, "
+                "or run again."
+            )
+    return run.blocks[0]
 
 
 def _joined(failures: list[Failed], members: int) -> CosimError:

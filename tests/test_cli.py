@@ -109,6 +109,14 @@ def test_malformed_run_file(
     assert not (tmp_path / "results").exists()
 
 
+def test_served_score_is_for_a_single_run(cosim: Callable[..., Done]) -> None:
+    run = ("run", "circle", "--exchange", "file")
+    assert_one_paragraph(cosim(*run, "--samples", "2"), "a single run", "samples must be 1")
+    assert_one_paragraph(cosim(*run, "--score", "analog"), "score 'analog' is in the netlist")
+    done = cosim("serve", "nowhere", "--timeout", "0.1")
+    assert_one_paragraph(done, "No simulation asked in nowhere", "--exchange file")
+
+
 def test_unknown_task_and_missing_file(cosim: Callable[..., Done], tmp_path: Path) -> None:
     assert_one_paragraph(cosim("run", "circel"), "no task 'circel'", "circle")
     assert_one_paragraph(cosim("run", "absent.toml"), "no run file absent.toml")

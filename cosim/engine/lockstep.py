@@ -19,7 +19,7 @@ from time import perf_counter
 import numpy as np
 
 from cosim.circuits.lockstep_port import LockstepPort, Scheme
-from cosim.errors import BlockError, ConfigurationError
+from cosim.errors import BlockError, ConfigurationError, ExchangeError
 
 Function = Callable[[float, np.ndarray], np.ndarray]
 """(time in seconds, input node volts [inputs]) -> output node volts [outputs]."""
@@ -45,6 +45,7 @@ class Block:
 
     Both functions must be picklable (module level, a bound method or a torch module): they are
     evaluated in the ngspice process. `tangents` is needed by the scheme `linearised` alone.
+    `ended` is called there once the simulation has ended, with whether it is complete.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Block:
     outputs: tuple[str, ...]
     function: Function
     tangents: Tangents | None = None
+    ended: Callable[[bool], None] | None = None
 
     def port(self, scheme: Scheme) -> LockstepPort:
         """The netlist side of this block.
@@ -121,7 +123,7 @@ class Lockstep:
         longest_step_second: limit of the next step; None leaves steps to ngspice.
 
     Raises:
-        BlockError: a block fails at the initial voltages.
+        BlockError, ExchangeError: a block fails at the initial voltages.
     """
 
     def __init__(
@@ -181,6 +183,7 @@ class Lockstep:
 
         Raises:
             BlockError: a block raised, or returned a wrong shape, NaN or infinity.
+            ExchangeError: nobody serves a block any more.
         """
         elapsed, communicates = time_second - self.accepted_second, self._communicates(time_second)
         for coupled in self._coupled:
@@ -225,6 +228,8 @@ class Lockstep:
         started = perf_counter()
         try:
             output, jacobian, by_time = self._evaluate(coupled.block, time_second, volts)
+        except ExchangeError:
+            raise  # it is not the function's fault
         except Exception as error:
             raise BlockError(
                 f"Block '{coupled.block.name}' raised {type(error).__name__} at "

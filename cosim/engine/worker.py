@@ -224,9 +224,7 @@ class _Recorder:
         self.flush()
         if isinstance(error, EngineError) and error.last_time_second is None:
             error.last_time_second = self.lockstep.accepted_second
-        self.connection.send(Failed(self.simulation.member, error))
-        self.connection.close()
-        os._exit(1)
+        _fail(self.simulation, error, self.connection)
 
 
 def _serve(connection: Connection, log_path: str) -> None:
@@ -256,9 +254,7 @@ def _simulate(session, simulation: Simulation, connection: Connection) -> None: 
     try:
         recorder = _Recorder(simulation, connection)
     except CosimError as error:
-        connection.send(Failed(simulation.member, error))
-        connection.close()
-        os._exit(1)
+        _fail(simulation, error, connection)
     try:
         started = time.perf_counter()
         session.load(simulation.netlist)
@@ -272,6 +268,7 @@ def _simulate(session, simulation: Simulation, connection: Connection) -> None: 
     except CosimError as error:
         recorder.fail(error)
     recorder.flush()
+    _tell_end(simulation, complete=True)
     connection.send(
         Finished(
             simulation.member,
@@ -285,6 +282,19 @@ def _simulate(session, simulation: Simulation, connection: Connection) -> None: 
             ),
         )
     )
+
+
+def _fail(simulation: Simulation, error: CosimError, connection: Connection) -> NoReturn:
+    _tell_end(simulation, complete=False)
+    connection.send(Failed(simulation.member, error))
+    connection.close()
+    os._exit(1)
+
+
+def _tell_end(simulation: Simulation, *, complete: bool) -> None:
+    for block in simulation.blocks:
+        if block.ended is not None:
+            block.ended(complete)
 
 
 # -- in the parent ------------------------------------------------------------------------------
