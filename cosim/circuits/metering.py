@@ -23,16 +23,17 @@ def metered(netlist: str, inside: frozenset[str] = frozenset()) -> tuple[str, di
     """
     lines: list[str] = []
     vectors: dict[tuple[str, str], str] = {}
-    subcircuit = ""
+    within = [""]  # definitions may be nested
     places: dict[str, int] = {}
     for line in netlist.splitlines():
         words = line.split()
         keyword = words[0].lower() if words else ""
         lines.append(line)
         if keyword == ".subckt":
-            subcircuit = words[1].lower()
+            within.append(words[1].lower())
         elif keyword == ".ends":
-            subcircuit = ""
+            within.pop()
+        subcircuit = within[-1]
         if keyword == ".subckt" or len(lines) == 1:
             places[subcircuit] = len(lines)
         told_apart = not subcircuit or f"x{subcircuit}" in inside

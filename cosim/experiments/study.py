@@ -120,37 +120,47 @@ class Workspace:
         """Final states [samples, states], in units of x, of many ensembles, by their names.
 
         Raises:
-            EngineError: a member failed twice; the ensembles before are kept.
+            EngineError: a sample failed twice; what was simulated before is kept.
         """
         found = {}
         with WorkerPool(self.jobs, TIMEOUT_SECOND) as pool:
             for number, (name, tables) in enumerate(sweep.items()):
                 self.on_progress(f"{name} ({number + 1} of {len(sweep)})")
-                run = self.run(name, tables)
-                path = self.folder / f"{_key(run)}.npy"
-                if not path.exists():
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    states = self._simulated(run, pool, name)
-                    with _replacing(path) as partial, partial.open("wb") as file:
-                        np.save(file, states, allow_pickle=False)
-                found[name] = np.load(path, allow_pickle=False)
+                found[name] = self._final_states(self.run(name, tables), pool, name)
         return found
 
-    def _simulated(self, run: Run, pool: WorkerPool, name: str) -> np.ndarray:
-        count = len(run.initial_states) * len(run.config.variants)
-        last: list[np.ndarray | None] = [None] * count
-        done = 0
-        for message in run_ensemble(pool, run.simulations()):
-            if isinstance(message, Points):
-                last[message.member] = message.values[-1]
-            elif isinstance(message, Failed):
-                raise EngineError(f"Sample {message.member} of '{name}' failed: {message.error}")
-            elif isinstance(message, Finished):
-                done += 1
-                self.on_progress(f"{name}: {done} of {count}")
-            elif isinstance(message, Retried):
-                self.on_progress(f"{name}: sample {message.member} is run again")
-        return run.units(np.array(last))
+    def _final_states(self, run: Run, pool: WorkerPool, name: str) -> np.ndarray:
+        count, path = len(run.initial_states), self.folder / f"{_key(run)}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        known = _read_states(path)
+        missing = (job for job in run.simulations() if job.member not in known)
+        last: dict[int, np.ndarray] = {}
+        with path.open("a", encoding="utf8") as file:
+            for message in run_ensemble(pool, missing) if len(known) < count else ():
+                if isinstance(message, Points):
+                    last[message.member] = message.values[-1:]
+                elif isinstance(message, Failed):
+                    raise EngineError(f"Sample {message.member} of '{name}': {message.error}")
+                elif isinstance(message, Finished):
+                    state = run.units(last.pop(message.member))[0]
+                    known[message.member] = state
+                    cells = ",".join(map(repr, state.tolist()))
+                    print(f"{message.member},{cells}", file=file, flush=True)
+                    self.on_progress(f"{name}: {len(known)} of {count}")
+                elif isinstance(message, Retried):
+                    self.on_progress(f"{name}: sample {message.member} is run again")
+        return np.array([known[sample] for sample in range(count)])
+
+
+def _read_states(path: Path) -> dict[int, np.ndarray]:
+    """Final states by sample; a line that a kill has cut is left out."""
+    if not path.exists():
+        return {}
+    whole = path.read_text(encoding="utf8")
+    lines = whole[: whole.rfind("\n") + 1].splitlines()
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf8")
+    rows = [line.split(",") for line in lines]
+    return {int(row[0]): np.array(row[1:], dtype=float) for row in rows}
 
 
 def _same_run(path: Path, run: Run) -> Trace | None:
@@ -171,8 +181,10 @@ def _same_run(path: Path, run: Run) -> Trace | None:
 
 
 def _key(run: Run) -> str:
-    """Of what determines an ensemble's final states: not its name, nor on how many processes."""
-    said = run.config.model_dump(mode="json", exclude={"name", "engine"})
+    """Of what determines an ensemble's final states: not its name, its size, nor the processes."""
+    said = run.config.model_dump(
+        mode="json", exclude={"name": True, "engine": True, "ensemble": {"samples"}}
+    )
     text = json.dumps([said, run.model_sha256, str(run.netlist)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 

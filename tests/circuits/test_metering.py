@@ -11,9 +11,12 @@ NETLIST = """.title two kinds of blocks, one of them with parts
 R1 vdd a 1k
 .ends load
 .subckt network a vdd
+.subckt buffer a vdd
+Xload a vdd load
+.ends buffer
 Xrelu_0 a vdd load
 Xrelu_1 a vdd load
-Xstage_0_3 a vdd load
+Xstage_0_3 a vdd buffer
 .ends network
 Vdd vdd 0 3
 Xamplifier_0 0 vdd load

@@ -31,14 +31,12 @@ def bench_tempo(workspace: Workspace) -> Finding:
         solving = trace.time_second >= run.config.scaling.precharge_second
         values = np.stack([trace[one].values for one in trace.names], axis=1)
         state, reference = run.units(values), run.reference(0, tau)
-        states.append(
-            np.stack([np.interp(grid, tau[solving], x[solving]) for x in state.T], axis=1)
-        )
+        columns = [np.interp(grid, tau[solving], column[solving]) for column in state.T]
+        states.append(np.stack(columns, axis=1))
         errors.append(np.abs(state - reference)[solving].max() / np.ptp(reference[solving]))
-        axes[0].plot(tau[solving], state[solving], lw=0.9, label=[f"x1, {name}", f"x2, {name}"])
-        axes[2].plot(
-            tau[solving], (state - reference)[solving], lw=0.8, label=[f"x1, {name}", f"x2, {name}"]
-        )
+        curves = [f"x1, {name}", f"x2, {name}"]
+        axes[0].plot(tau[solving], state[solving], lw=0.9, label=curves)
+        axes[2].plot(tau[solving], (state - reference)[solving], lw=0.8, label=curves)
         if second < 1:
             axes[1].plot(tau[solving], run.units(values, "noise.{}")[solving], lw=0.6)
             axes[0].plot(tau[solving], reference[solving], "k--", lw=0.6)
@@ -47,19 +45,19 @@ def bench_tempo(workspace: Workspace) -> Finding:
             for at, one in zip(grid, states[-1], strict=True)
         ]
     apart = float(np.abs(states[0] - states[1]).max())
-    labels = "state (units); dashed: float64", "noise draws, N(0, 1)", "circuit - float64 (units)"
-    for axis, label in zip(axes, labels, strict=True):
+    named = "state (units); dashed: float64", "noise draws, N(0, 1)", "circuit - float64 (units)"
+    for axis, label in zip(axes, named, strict=True):
         axis.set_ylabel(label)
         axis.grid(alpha=0.3)
     axes[0].legend(fontsize="x-small")
     axes[2].legend(fontsize="x-small")
     axes[2].set_xlabel("tau")
     caption = (
-        f"One reverse-SDE solve of the ring with {UPDATES} held updates of 12-bit converters (macro) "
-        "for embedding, beta and noise, macro op-amps, at 20 us and at the bench's 1 s (updates of "
-        f"5 ms): the same draws end within {apart:.3f} units of each other; largest error against "
-        f"the exact equation {100 * errors[0]:.2f} % and {100 * errors[1]:.2f} % of the range, most "
-        "of it the held embedding's"
+        f"One reverse-SDE solve of the ring with {UPDATES} held updates of 12-bit converters "
+        "(macro) for embedding, beta and noise, macro op-amps, at 20 us and at the bench's 1 s "
+        f"(updates of 5 ms): the same draws give paths within {apart:.3f} units of each other; "
+        f"largest error against the exact equation {100 * errors[0]:.2f} % and "
+        f"{100 * errors[1]:.2f} % of the range, most of it the held embedding's"
     )
     return Finding(figure, rows, caption, [
         Beside("tempo", "1 s a solve on the bench, 20 us projected", "both simulated",

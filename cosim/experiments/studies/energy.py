@@ -112,8 +112,7 @@ def energy_by_block(workspace: Workspace, tables: dict[str, Any]) -> tuple[Run, 
 
 def speed_energy(workspace: Workspace) -> Finding:
     """Time and energy of one sample, analog and digital, with every assumption and its range."""
-    whole = {"task": "circle", **MACRO} if workspace.quick else WHOLE
-    run, energy = energy_by_block(workspace, whole)
+    run, energy = energy_by_block(workspace, WHOLE)
     ratios = _kl_over_software(workspace)
     fastest = min((second for second, ratio in ratios.items() if ratio <= NEAR), default=None)
     needed = _needed(workspace)
@@ -178,7 +177,7 @@ def _kl_over_software(workspace: Workspace) -> dict[float, float]:
     count = workspace.size(100, 10)
     shown = SOLVE_SECOND if not workspace.quick else (SOLVE_SECOND[0], SOLVE_SECOND[-1])
     sweep = {
-        f"solve in {1e6 * second:g} us": {
+        f"solve_{1e6 * second:g}us": {
             "task": "circle", **MACRO, "ensemble": {"samples": count},
             "scaling": {"solve_second": second},
             "coupling": {"step_second": second / STEPS_IN_A_SOLVE},

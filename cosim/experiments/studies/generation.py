@@ -167,7 +167,7 @@ def kl_vs_steps(workspace: Workspace) -> Finding:
         axis.axhline(analog[equation], color="black", label=f"analog solver, {count} samples")
         rows.append({"equation": equation, "sampler": "analog", "samples": count, "steps": 0,
                      "evaluations": 0, "kl_mean_nat": analog[equation],
-                     "kl_std_nat": 0.0})  # fmt: skip
+                     "kl_std_nat": 0.0, "kl_same_starts_nat": analog[equation]})  # fmt: skip
         axis.set(xscale="log", yscale="log", xlabel="evaluations of the network in a sample",
                  title=f"ring, {equation.upper()}")  # fmt: skip
         axis.grid(alpha=0.3)
@@ -180,24 +180,27 @@ def kl_vs_steps(workspace: Workspace) -> Finding:
     caption = (
         f"KL to the ring of the digital samplers (float64) against evaluations of the network; "
         f"few samples raise a histogram's KL, so that only equal counts compare ({count}; dotted: "
-        f"{LARGE}). Analog: transistor op-amps, score in lockstep. Within 1.1 of the analog KL "
-        f"after {needed['ode']} (ODE) and {needed['sde']} (SDE) evaluations"
+        f"{LARGE}). Analog: transistor op-amps, score in lockstep. From the same starts "
+        f"within {NEAR} of the analog KL after {needed['ode']} (ODE) and {needed['sde']} (SDE) "
+        "evaluations"
     )
     return Finding(figure, rows, caption, [
         Beside("steps of the timed digital baseline", "'dozens' (a third party's words)",
                f"{needed['ode']} evaluations (ODE), {needed['sde']} (SDE)",
-               "the fewest evaluations whose KL is within 1.1 of the analog solver's"),
+               "the fewest whose KL, from the same starts, is within 1.1 of the analog one"),
     ])  # fmt: skip
 
 
 def _fewest(rows: list[dict[str, Any]], kl: float) -> int | None:
-    """Fewest evaluations of a sampler whose KL, and that of all more, is within 1.1 of `kl`."""
+    """Fewest evaluations of a sampler whose KL from the analog solver's own starts, and that of all
+    more, is within 1.1 of `kl`.
+    """
     count = min(row["samples"] for row in rows)
     found = []
     for sampler in {row["sampler"] for row in rows} - {"analog"}:
         own = [row for row in rows if (row["sampler"], row["samples"]) == (sampler, count)]
         own.sort(key=lambda row: -row["evaluations"])
-        good = list(itertools.takewhile(lambda row: row["kl_mean_nat"] <= NEAR * kl, own))
+        good = list(itertools.takewhile(lambda row: row["kl_same_starts_nat"] <= NEAR * kl, own))
         found += [row["evaluations"] for row in good[-1:]]
     return min(found, default=None)
 
@@ -218,14 +221,15 @@ def _swept(run: Run, sampler: str, count: int, seeds: int) -> list[dict[str, Any
         rows.append(
             {"equation": run.config.equation, "sampler": sampler, "samples": count, "steps": steps,
              "evaluations": steps * (2 if sampler == "heun" else 1),
-             "kl_mean_nat": float(np.mean(found)), "kl_std_nat": float(np.std(found))}
+             "kl_mean_nat": float(np.mean(found)), "kl_std_nat": float(np.std(found)),
+             "kl_same_starts_nat": found[0]}
         )  # fmt: skip
     return rows
 
 
 def _digital_kl(run: Run, sampler: str, steps: int, count: int, seed: int) -> float:
     network, sde = run.network, run.task.sampling_sde
-    start = initial_states(count, network.states, 1000 + seed)
+    start = initial_states(count, network.states, seed)
     if sampler == "euler_maruyama":
         generator = torch.Generator().manual_seed(seed)
         noise = torch.randn((steps, *start.shape), generator=generator, dtype=start.dtype)

@@ -226,8 +226,10 @@ def score_field(workspace: Workspace) -> Finding:
             ).numpy()
         error = circuit - exact
         largest = max(largest, float(np.abs(error).max() / np.ptp(exact)))
-        axes[0, column].quiver(*x.T, *exact.T, color="0.5", label="torch")
-        axes[0, column].quiver(*x.T, *circuit.T, color="C0", alpha=0.6, label="circuit")
+        scale = 8 * float(np.abs(exact).max())
+        wide = {"color": "0.75", "width": 0.012, "label": "torch", "scale": scale}
+        axes[0, column].quiver(*x.T, *exact.T, **wide)
+        axes[0, column].quiver(*x.T, *circuit.T, color="C0", scale=scale, label="circuit")
         axes[0, column].set_title(f"t = {t:g} (tau = {1 - t:g})")
         size = np.linalg.norm(error, axis=1).reshape(points, points)
         drawn = axes[1, column].pcolormesh(grid, grid, size, shading="nearest")
