@@ -209,7 +209,9 @@ def _without_none(values: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in kept.items() if value != {}}
 
 
-def _train_with_progress(task: str, seed: int, folder: Path | None) -> Path:
+def _train_with_progress(
+    task: str, seed: int, folder: Path | None, data: Path | None = None
+) -> Path:
     """Train and store a task's model; the folder it is in."""
     import torch
 
@@ -219,9 +221,18 @@ def _train_with_progress(task: str, seed: int, folder: Path | None) -> Path:
     from cosim.score.training import train as train_model
 
     definition = get_task(task)
+    if data is not None and task != "letters":
+        raise ConfigurationError(f"--data is of the task 'letters'; '{task}' has data of its own.")
+    if definition.images and folder is not None:
+        raise ConfigurationError(
+            f"The model of '{task}' belongs with the images' codec in {PROJECT_MODELS}: leave "
+            "--output out."
+        )
     # The layers are too small for threads to pay; one is also what makes the sums repeatable.
     torch.set_num_threads(1)
     with _progress(TextColumn("loss {task.fields[loss]:.3f}")) as progress:
+        if definition.images:
+            _train_codec(task, seed, data, progress)
         bar = progress.add_task(f"{task}: train", total=None, loss=float("nan"))
         trained = train_model(
             definition,
@@ -244,12 +255,35 @@ def train(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder (default models/).")
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="letters: folder of EMNIST's IDX files (default: letters drawn here)."),
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Train the score model of a task and store it with its card."""
     with _interruptible("The model in the folder is as it was."):
-        folder = _train_with_progress(task, seed, output)
+        folder = _train_with_progress(task, seed, output, data)
     console.print(f"model  {folder / task}.safetensors", highlight=False, soft_wrap=True)
+
+
+def _train_codec(task: str, seed: int, data: Path | None, progress: Progress) -> None:
+    """Train and store what turns a task's images into latents and back."""
+    from cosim.score.codec import load_codec, save_codec, train_codec
+    from cosim.score.store import PROJECT_MODELS
+
+    bar = progress.add_task(f"{task}: images", total=None, loss=float("nan"))
+    codec = train_codec(
+        task, seed, data,
+        lambda step, steps, loss: progress.update(bar, completed=step, total=steps, loss=loss),
+    )  # fmt: skip
+    save_codec(codec, PROJECT_MODELS)
+    load_codec.cache_clear()
+    console.print(
+        f"images   {codec.card.source}: classifier right on {codec.card.held_out_accuracy:.4f} of "
+        f"those held out, {codec.card.decoded_accuracy:.4f} after coding and decoding",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
 
 
 @app.command()

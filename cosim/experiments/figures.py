@@ -18,6 +18,7 @@ from cosim.experiments.studies.bench_tempo import bench_tempo
 from cosim.experiments.studies.coupling import coupling_order
 from cosim.experiments.studies.energy import speed_energy
 from cosim.experiments.studies.generation import circle_generation, kl_vs_steps
+from cosim.experiments.studies.letters import letters_generation
 from cosim.experiments.studies.robustness import macro_prediction, noise_robustness
 from cosim.experiments.studies.waveforms import (
     embedding_waveforms,
@@ -136,6 +137,7 @@ STUDIES = {
     "hidden_nodes": Study("Hidden nodes against the limit of 1.5 units", hidden_nodes),
     "coupling_order": Study("Lockstep error against step for each scheme", coupling_order),
     "circle_generation": Study("Samples of the ring at several tau", circle_generation),
+    "letters_generation": Study("Class-conditional letters, decoded", letters_generation),
     "kl_vs_steps": Study("KL of the digital sampler against its steps", kl_vs_steps),
     "noise_robustness": Study("KL against write noise, read noise, offset", noise_robustness),
     "speed_energy": Study("Time and energy of one sample", speed_energy),

@@ -89,16 +89,27 @@ def save_model(
         versions={"python": platform.python_version(), "torch": torch.__version__},
         trained=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+    text = (card.model_dump_json(indent=2) + "\n").encode()
+    paths = weights_path(task.name, folder), card_path(task.name, folder)
+    write_model_files(task.name, folder, dict(zip(paths, (weights, text), strict=True)))
+    return card
+
+
+def write_model_files(task: str, folder: Path, contents: dict[Path, bytes]) -> None:
+    """Write files of a model into its folder; each appears whole or not at all.
+
+    Raises:
+        ModelError: the folder cannot be written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(weights_path(task.name, folder), weights)
-        _replace(card_path(task.name, folder), (card.model_dump_json(indent=2) + "\n").encode())
+        for path, content in contents.items():
+            _replace(path, content)
     except OSError as error:
         raise ModelError(
-            f"The model of '{task.name}' cannot be written to {folder}: {error}. "
+            f"The model of '{task}' cannot be written to {folder}: {error}. "
             "Choose a folder that can be written with --output."
         ) from None
-    return card
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -53,6 +53,7 @@ class Task:
         network: makes an untrained network.
         classes: their names, for a conditional model.
         sample_class: draws n points of a class, by its number.
+        images: whether its points are latents of images, with a codec of the task's name.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Task:
     recipe: TrainingRecipe = field(default_factory=TrainingRecipe)
     classes: tuple[str, ...] = ()
     sample_class: Callable[[int, int, torch.Generator], torch.Tensor] | None = None
+    images: bool = False
 
     def label(self, name: str) -> int:
         """Number of a class.
@@ -114,6 +116,51 @@ def _mixture(count: int, generator: torch.Generator) -> torch.Tensor:
     return torch.tensor(MIXTURE_MEANS)[labels] + MIXTURE_DEVIATION * noise
 
 
+MOON_DEVIATION = 0.05
+
+
+def _moons(count: int, generator: torch.Generator) -> torch.Tensor:
+    """Two half circles of radius 0.7 that reach into each other."""
+    angle = math.pi * torch.rand(count, generator=generator)
+    lower = torch.randint(2, (count,), generator=generator)
+    sign = 1.0 - 2.0 * lower
+    points = torch.stack(
+        [0.7 * sign * torch.cos(angle) + 0.35 * (2 * lower - 1),
+         0.7 * sign * torch.sin(angle) + 0.15 * (2 * lower - 1)], dim=1,
+    )  # fmt: skip
+    return points + MOON_DEVIATION * torch.randn((count, 2), generator=generator)
+
+
+def _latents_class(task: str, label: int, count: int, generator: torch.Generator) -> torch.Tensor:
+    from cosim.score.codec import sample_latents
+    from cosim.score.store import PROJECT_MODELS
+
+    return sample_latents(task, label, count, generator, PROJECT_MODELS)
+
+
+def _latents(task: str, count: int, generator: torch.Generator) -> torch.Tensor:
+    each = [_latents_class(task, label, count, generator) for label in range(3)]
+    chosen = torch.randint(3, (count,), generator=generator)
+    return torch.stack(each)[chosen, torch.arange(count)]
+
+
+def _image_task(name: str, description: str, classes: tuple[str, ...]) -> Task:
+    """Latent diffusion of images, conditional on their class."""
+    return Task(
+        name=name,
+        description=description,
+        sample=partial(_latents, name),
+        plot_limit=1.5,
+        sde=VariancePreserving(beta_min=0.001, beta_max=0.5),
+        sampling_scale=1.5,
+        network=partial(ConditionalScoreNetwork, len(classes), LETTERS_FREQUENCIES),
+        recipe=TrainingRecipe(weight_decay=1e-4, saturation_penalty=3e-6),
+        classes=classes,
+        sample_class=partial(_latents_class, name),
+        images=True,
+    )
+
+
 TASKS = {
     task.name: task
     for task in (
@@ -138,6 +185,19 @@ TASKS = {
             classes=("H", "K", "U"),
             sample_class=_mixture_class,
         ),
+        Task(
+            name="moons",
+            description="two half circles of radius 0.7, deviation 0.05",
+            sample=_moons,
+            plot_limit=1.5,
+            sde=VariancePreserving(beta_min=0.001, beta_max=0.5),
+            sampling_scale=2.0,
+            network=ScoreNetwork,
+        ),
+        _image_task(
+            "letters", "latents of letters H, K and U, see the codec's card", ("H", "K", "U")
+        ),
+        _image_task("digits", "latents of the digits 1, 4 and 0", ("1", "4", "0")),
     )
 }
 

@@ -11,6 +11,7 @@ Source: Vincent, Neural Computation 23, 1661 (2011); fact sheet, sections 2 and 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import nn
 from torch.func import functional_call
@@ -151,7 +152,7 @@ def _data(task: Task, generator: torch.Generator) -> tuple[torch.Tensor, torch.T
     return torch.cat(each), torch.arange(len(each)).repeat_interleave(count)
 
 
-EVALUATION_SAMPLES, EVALUATION_STEPS = 2_000, 400
+EVALUATION_SAMPLES, EVALUATION_STEPS, ACCURACY_SAMPLES = 2_000, 400, 500
 
 
 def evaluate(task: Task, trained: Trained, seed: int) -> dict[str, float]:
@@ -173,7 +174,20 @@ def evaluate(task: Task, trained: Trained, seed: int) -> dict[str, float]:
         true = task.sample_class(label, TRUE_SAMPLES, generator)
         found = _distances(task, network.given(label), true, seed)
         values |= {f"{name}_{metric}": value for metric, value in found.items()}
+        if task.images:
+            values[f"{name}_class_accuracy"] = class_accuracy(task, network, label, seed)
     return values
+
+
+def class_accuracy(task: Task, network: ConditionalScoreNetwork, label: int, seed: int) -> float:
+    """Part of software samples of a class whose decoded images the classifier takes for it."""
+    from cosim.score.codec import load_codec
+    from cosim.score.store import PROJECT_MODELS
+
+    start = initial_states(ACCURACY_SAMPLES, network.states, seed)
+    samples = heun(network.given(label), task.sampling_sde, start, EVALUATION_STEPS).numpy()
+    codec = load_codec(task.name, PROJECT_MODELS)
+    return float(np.mean(codec.classify(codec.decode(samples)) == label))
 
 
 def _distances(task: Task, network: Score, true: torch.Tensor, seed: int) -> dict[str, float]:

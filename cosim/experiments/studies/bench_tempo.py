@@ -57,7 +57,7 @@ def bench_tempo(workspace: Workspace) -> Finding:
         "(macro) for embedding, beta and noise, macro op-amps, at 20 us and at the bench's 1 s "
         f"(updates of 5 ms): the same draws give paths within {apart:.3f} units of each other; "
         f"largest error against the exact equation {100 * errors[0]:.2f} % and "
-        f"{100 * errors[1]:.2f} % of the range, most of it the held embedding's"
+        f"{100 * errors[1]:.2f} % of the range, the difference is the blocks' finite speed"
     )
     return Finding(figure, rows, caption, [
         Beside("tempo", "1 s a solve on the bench, 20 us projected", "both simulated",

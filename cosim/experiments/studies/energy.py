@@ -174,7 +174,7 @@ def _micro(second: float | None) -> str:
 
 def _kl_over_software(workspace: Workspace) -> dict[float, float]:
     """KL over the software's of macro solvers, by solve time."""
-    count = workspace.size(100, 10)
+    count = workspace.size(60, 10)
     shown = SOLVE_SECOND if not workspace.quick else (SOLVE_SECOND[0], SOLVE_SECOND[-1])
     sweep = {
         f"solve_{1e6 * second:g}us": {
