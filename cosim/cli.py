@@ -129,15 +129,15 @@ def run(
     debug: Debug = False,
 ) -> None:
     """Train if needed, generate the netlist, simulate, record the trace and draw it."""
-    from cosim.config import merge, parse, read_toml
+    from cosim.config import merge, parse, run_values
     from cosim.run import Run, default_output
-    from cosim.score.store import PROJECT_MODELS, weights_path
+    from cosim.score.store import model_folder, weights_path
 
     path = Path(target)
     if path.suffix == ".toml":
-        values, where = {"name": path.stem, **read_toml(path)}, f"The run file {path}"
+        values, where = run_values(path), f"The run file {path}"
     else:
-        values, where = {"name": target, "task": target}, "The command line"
+        values, where = {"name": path.stem, "task": target}, "The command line"
     given: dict[str, Any] = {
         "score": score,
         "coupling": {"scheme": scheme, "step_second": step, "exchange": exchange},
@@ -150,8 +150,8 @@ def run(
     with _interruptible(
         "The trace holds what was recorded, and opens as usual; --resume goes on with it."
     ):
-        if not weights_path(job.task.name, PROJECT_MODELS).exists():
-            _train_with_progress(job.task.name, seed=0, folder=None)
+        if not weights_path(job.task.name, model_folder(job.task)).exists():
+            _train_with_progress(config.task, seed=0, folder=None)
         if config.coupling.exchange == "file":
             _announce_exchange(output or default_output(config))
         with _progress(TaskProgressColumn()) as progress:
@@ -215,7 +215,7 @@ def _train_with_progress(
     """Train and store a task's model; the folder it is in."""
     import torch
 
-    from cosim.score.store import PROJECT_MODELS, save_model
+    from cosim.score.store import PROJECT_MODELS, model_folder, save_model
     from cosim.score.tasks import get_task
     from cosim.score.training import evaluate
     from cosim.score.training import train as train_model
@@ -239,7 +239,7 @@ def _train_with_progress(
             seed,
             lambda step, steps, loss: progress.update(bar, completed=step, total=steps, loss=loss),
         )
-    folder = folder or PROJECT_MODELS
+    folder = folder or model_folder(definition)
     card = save_model(
         definition, trained.network, seed, evaluate(definition, trained, seed), folder
     )
@@ -264,7 +264,7 @@ def train(
     """Train the score model of a task and store it with its card."""
     with _interruptible("The model in the folder is as it was."):
         folder = _train_with_progress(task, seed, output, data)
-    console.print(f"model  {folder / task}.safetensors", highlight=False, soft_wrap=True)
+    console.print(f"model  {folder}", highlight=False, soft_wrap=True)
 
 
 def _train_codec(task: str, seed: int, data: Path | None, progress: Progress) -> None:

@@ -261,6 +261,19 @@ def read_toml(path: Path) -> dict[str, Any]:
         ) from None
 
 
+def run_values(path: Path) -> dict[str, Any]:
+    """Values of a run file; its name is the file's, and a task file is beside it.
+
+    Raises:
+        ConfigurationError: as `read_toml`.
+    """
+    values = {"name": path.stem, **read_toml(path)}
+    task = values.get("task")
+    if isinstance(task, str) and task.endswith(".py"):
+        values["task"] = str(path.parent / task)
+    return values
+
+
 def merge(values: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
     """`values` with the nested `overrides` put over them."""
     merged = dict(values)

@@ -29,7 +29,7 @@ from cosim.circuits.solver import (
     Solver,
     activation_node,
 )
-from cosim.config import RunConfig, merge, parse, read_toml
+from cosim.config import RunConfig, merge, parse, run_values
 from cosim.engine.ensemble import Executor, Retried, run_ensemble
 from cosim.engine.exchange import through_files
 from cosim.engine.library import find_library, probe
@@ -209,7 +209,7 @@ class Run:
             ConfigurationError: it does not describe a run.
         """
         path = Path(path)
-        values = {"name": path.stem, **read_toml(path)}
+        values = run_values(path)
         return cls(parse(merge(values, overrides or {}), f"The run file {path}"))
 
     @classmethod
@@ -217,9 +217,16 @@ class Run:
         """The run that left a trace, by its provenance.
 
         Raises:
-            ConfigurationError: it was no run of this program, or of another version.
+            ConfigurationError: it was no run of this program, or of another version; or its task
+                is a Python file, which no trace may have run.
         """
-        return cls(parse(tomllib.loads(trace.provenance.configuration_toml), str(trace.path)))
+        config = parse(tomllib.loads(trace.provenance.configuration_toml), str(trace.path))
+        if config.task.endswith(".py"):
+            raise ConfigurationError(
+                f"The task of {trace.path} is the Python file {config.task}, and code that a trace "
+                "names is not run. Use a task of this package."
+            )
+        return cls(config)
 
     @cached_property
     def task(self) -> Task:

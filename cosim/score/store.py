@@ -121,12 +121,18 @@ def _replace(path: Path, content: bytes) -> None:
         partial.unlink(missing_ok=True)
 
 
-def load_model(task: Task, folder: Path = PROJECT_MODELS) -> tuple[ScoreNetwork, ModelCard]:
+def model_folder(task: Task) -> Path:
+    """Where a task's model is unless told otherwise."""
+    return task.folder or PROJECT_MODELS
+
+
+def load_model(task: Task, folder: Path | None = None) -> tuple[ScoreNetwork, ModelCard]:
     """The trained network of `task`, in float64 for evaluation, and its card.
 
     Raises:
         ModelError: a file is missing, truncated or foreign, or does not fit the task or its card.
     """
+    folder = folder or model_folder(task)
     weights, card_file = weights_path(task.name, folder), card_path(task.name, folder)
     remedy = f"Make it again with `cosim train {task.name}`."
     try:

@@ -1,10 +1,13 @@
 """Tasks: what is to be generated, with everything that a model of it is trained and used by."""
 
 import difflib
+import importlib.util
 import math
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 
 import torch
 
@@ -54,19 +57,21 @@ class Task:
         classes: their names, for a conditional model.
         sample_class: draws n points of a class, by its number.
         images: whether its points are latents of images, with a codec of the task's name.
+        folder: of its trained model; None for the project's.
     """
 
     name: str
     description: str
     sample: Callable[[int, torch.Generator], torch.Tensor]
-    plot_limit: float
-    sde: VariancePreserving
-    sampling_scale: float
-    network: Callable[[], ScoreNetwork]
+    plot_limit: float = 1.5
+    sde: VariancePreserving = VariancePreserving(beta_min=0.001, beta_max=0.5)
+    sampling_scale: float = 2.0
+    network: Callable[[], ScoreNetwork] = ScoreNetwork
     recipe: TrainingRecipe = field(default_factory=TrainingRecipe)
     classes: tuple[str, ...] = ()
     sample_class: Callable[[int, int, torch.Generator], torch.Tensor] | None = None
     images: bool = False
+    folder: Path | None = None
 
     def label(self, name: str) -> int:
         """Number of a class.
@@ -88,6 +93,7 @@ class Task:
         return self.sde.scaled(self.sampling_scale)
 
 
+CHECKED_POINTS = 16
 RING_RADIUS, RING_DEVIATION = 0.7, 0.04
 
 
@@ -203,15 +209,48 @@ TASKS = {
 
 
 def get_task(name: str) -> Task:
-    """The task of that name.
+    """The task of that name, or that a Python file (`my_task.py`) defines.
 
     Raises:
-        ConfigurationError: there is none; the message lists those there are.
+        ConfigurationError: there is none; the message lists those there are, or says what is wrong
+            with the file.
     """
+    if name.endswith(".py"):
+        return _from_file(Path(name))
     if name not in TASKS:
         near = difflib.get_close_matches(name, TASKS, n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
         raise ConfigurationError(
-            f"There is no task '{name}'.{hint} Known tasks: {', '.join(sorted(TASKS))}."
+            f"There is no task '{name}'.{hint} Known tasks: {', '.join(sorted(TASKS))}; or give a "
+            "Python file that defines one."
         )
     return TASKS[name]
+
+
+def _from_file(path: Path) -> Task:
+    """A user's own task, which the file runs to define; its model is kept beside it."""
+    if not path.is_file():
+        raise ConfigurationError(
+            f"There is no task file {path}. Give the path of a Python file that defines `task`."
+        )
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None  # of a file that ends in .py
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+        task = module.task
+        if not isinstance(task, Task) or not re.fullmatch(r"\w{1,60}", task.name):
+            raise TypeError("`task` must be a cosim.score.tasks.Task named by letters and digits")
+        points = task.sample(CHECKED_POINTS, torch.Generator().manual_seed(0))
+        expected = (CHECKED_POINTS, task.network().states)
+        if points.shape != expected or not torch.isfinite(points).all():
+            raise ValueError(
+                f"`task.sample` gave shape {tuple(points.shape)}, or NaN; it must give finite "
+                f"points {expected}"
+            )
+    except Exception as error:
+        raise ConfigurationError(
+            f"The task file {path} does not define a task: {type(error).__name__}: {error}. The "
+            "README shows one that does."
+        ) from error
+    return replace(task, folder=path.resolve().parent)

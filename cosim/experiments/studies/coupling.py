@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.ticker import NullFormatter, StrMethodFormatter
 from PySpice.Spice.Netlist import Circuit
 
 from cosim.circuits.lockstep_port import Scheme
@@ -53,6 +54,9 @@ def coupling_order(workspace: Workspace) -> Finding:
                     label=f"{scheme} (order {scheme.order}): slope {order:.2f}",
                 )  # fmt: skip
             axis.set(xlabel="time step (ns)", title=title)
+            axis.set_xticks([1e9 * step for step in STEPS_SECOND])
+            axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axis.xaxis.set_minor_formatter(NullFormatter())
             axis.grid(alpha=0.3, which="both")
             axis.legend(fontsize="small")
     axes[0].set_ylabel("largest error over the solve, part of the range")

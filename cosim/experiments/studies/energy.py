@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
 from cosim.circuits.metering import metered
 from cosim.engine.isolated import analysed
@@ -228,6 +229,10 @@ def _draw(
     times = [slowest, evaluations * cpu["alone"], evaluations * cpu["batch"]]
     axes[1, 0].barh(names, [1e6 * second for second in times], color="C1")
     axes[1, 0].set(xscale="log", xlabel="time of a sample (us)")
+    axes[1, 0].xaxis.set_minor_formatter(NullFormatter())
+    axes[0, 1].set_xticks([1e6 * second for second in ratios])
+    axes[0, 1].xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes[0, 1].xaxis.set_minor_formatter(NullFormatter())
     values = [analog[slowest], digital["value"], *(t * CORE_WATT.value for t in times[1:])]
     lows = [analog[slowest], digital["low"], *(t * CORE_WATT.low for t in times[1:])]
     highs = [analog[slowest], digital["high"], *(t * CORE_WATT.high for t in times[1:])]

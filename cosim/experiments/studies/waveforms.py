@@ -209,7 +209,7 @@ def score_field(workspace: Workspace) -> Finding:
     level = "macro" if workspace.quick else "transistor"
     run = workspace.run("score_field", {"task": "circle", "score": "analog",
                                         "fidelity": {"all": level}})  # fmt: skip
-    points = workspace.size(13, 7)
+    points = workspace.size(9, 7)
     grid = np.linspace(-FIELD_LIMIT_UNIT, FIELD_LIMIT_UNIT, points)
     figure, axes = plt.subplots(
         2, len(FIELD_TIMES), figsize=(4.2 * len(FIELD_TIMES), 8), layout="constrained"
