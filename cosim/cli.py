@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,6 +37,7 @@ error_console = Console(stderr=True, soft_wrap=True)
 INTERRUPTED = 130
 FINDINGS, DIFFERENCES = 3, 4
 WIDE = 200
+HARDWARE_WEIGHT_LIMIT, HARDWARE_READ_NOISE = 1.5, 0.05
 
 Fidelities = Annotated[
     list[str] | None,
@@ -210,7 +212,11 @@ def _without_none(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _train_with_progress(
-    task: str, seed: int, folder: Path | None, data: Path | None = None
+    task: str,
+    seed: int,
+    folder: Path | None,
+    data: Path | None = None,
+    hardware: bool = False,
 ) -> Path:
     """Train and store a task's model; the folder it is in."""
     import torch
@@ -228,6 +234,14 @@ def _train_with_progress(
             f"The model of '{task}' belongs with the images' codec in {PROJECT_MODELS}: leave "
             "--output out."
         )
+    curve = None
+    if hardware:
+        from cosim.experiments.calibration import measured_activation
+
+        aware = replace(
+            definition.recipe, weight_limit=HARDWARE_WEIGHT_LIMIT, read_noise=HARDWARE_READ_NOISE
+        )
+        definition, curve = replace(definition, recipe=aware), measured_activation()
     # The layers are too small for threads to pay; one is also what makes the sums repeatable.
     torch.set_num_threads(1)
     with _progress(TextColumn("loss {task.fields[loss]:.3f}")) as progress:
@@ -238,6 +252,7 @@ def _train_with_progress(
             definition,
             seed,
             lambda step, steps, loss: progress.update(bar, completed=step, total=steps, loss=loss),
+            activation_curve=curve,
         )
     folder = folder or model_folder(definition)
     card = save_model(
@@ -259,11 +274,17 @@ def train(
         Path | None,
         typer.Option(help="letters: folder of EMNIST's IDX files (default: letters drawn here)."),
     ] = None,
+    hardware: Annotated[
+        bool,
+        typer.Option(
+            "--hardware", help="Aware of clipped weights, read noise and the measured ReLU."
+        ),
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Train the score model of a task and store it with its card."""
     with _interruptible("The model in the folder is as it was."):
-        folder = _train_with_progress(task, seed, output, data)
+        folder = _train_with_progress(task, seed, output, data, hardware)
     console.print(f"model  {folder}", highlight=False, soft_wrap=True)
 
 
@@ -283,6 +304,27 @@ def _train_codec(task: str, seed: int, data: Path | None, progress: Progress) ->
         f"images   {codec.card.source}: classifier right on {codec.card.held_out_accuracy:.4f} of "
         f"those held out, {codec.card.decoded_accuracy:.4f} after coding and decoding",
         highlight=False, soft_wrap=True,
+    )  # fmt: skip
+
+
+@app.command()
+def calibrate(
+    task: Annotated[str, typer.Argument(help="The task whose score network is measured.")],
+    fidelity: Fidelities = None,
+    debug: Debug = False,
+) -> None:
+    """Measure gain and offset of a score network in ngspice: the table for a run file."""
+    from cosim.config import parse
+    from cosim.experiments.calibration import calibrate as fit
+    from cosim.run import Run
+
+    levels = _nested("--fidelity", fidelity or ["all=transistor"])
+    values = {"name": "calibration", "task": task, "score": "analog", "fidelity": levels}
+    found = fit(Run(parse(values, "The command line")))
+    console.print(found.toml, highlight=False, markup=False, end="")
+    error_console.print(
+        f"largest error of the score {100 * found.error:.3f} % of its range, after the fit "
+        f"{100 * found.left:.3f} %", highlight=False,
     )  # fmt: skip
 
 

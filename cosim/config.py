@@ -75,6 +75,21 @@ class OpAmpConfig(Section):
     offset_seed: int = Field(0, ge=0, lt=2**63)
 
 
+class CalibrationConfig(Section):
+    """Measured gain and offset of each score output, which the last layer is programmed against:
+    `cosim calibrate` gives them.
+    """
+
+    gains: tuple[Annotated[float, Field(gt=0.1, lt=10)], ...] = ()
+    offsets_unit: tuple[Annotated[float, Field(gt=-10, lt=10)], ...] = ()
+
+    @model_validator(mode="after")
+    def _of_each_output(self) -> "CalibrationConfig":
+        if len(self.gains) != len(self.offsets_unit):
+            raise ValueError("gains and offsets_unit must be of the same outputs")
+        return self
+
+
 class ConditionConfig(Section):
     """Class to generate, by its name in the task, and weight of classifier-free guidance."""
 
@@ -147,6 +162,7 @@ class RunConfig(Section):
     op_amp: OpAmpConfig = OpAmpConfig()
     window: ConductanceWindow = ConductanceWindow()
     noise: NoiseConfig = NoiseConfig()
+    calibration: CalibrationConfig = CalibrationConfig()
     condition: ConditionConfig = ConditionConfig()
     ensemble: EnsembleConfig = EnsembleConfig()
     engine: EngineConfig = EngineConfig()
@@ -155,6 +171,8 @@ class RunConfig(Section):
     def _what_goes_together(self) -> "RunConfig":
         if self.noise.source == "transient" and self.fidelity.dac is not Fidelity.IDEAL:
             raise ValueError("converters hold known draws: noise.source must be 'held'")
+        if self.score != "analog" and self.calibration.gains:
+            raise ValueError("a calibration is of a score in the netlist: score must be 'analog'")
         if self.score != "torch" and self.window.read_noise:
             raise ValueError("window.read_noise is of cells in torch: it needs score 'torch'")
         if self.score == "split" and self.condition.guidance:

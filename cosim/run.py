@@ -311,7 +311,13 @@ class Run:
     @cached_property
     def _programmed(self) -> tuple[MappedNetwork, ...]:
         """The networks as conductances."""
-        return map_score(self.network, self.config.window)
+        fitted = self.config.calibration
+        if len(fitted.gains) not in (0, self.network.states):
+            raise ConfigurationError(
+                f"[calibration] has {len(fitted.gains)} gains, but the score has "
+                f"{self.network.states} outputs. Give one for each, as `cosim calibrate` does."
+            )
+        return map_score(self.network, self.config.window, fitted.gains, fitted.offsets_unit)
 
     @cached_property
     def _converters(self) -> Converters | None:

@@ -8,12 +8,15 @@ Source of the window and levels: fact sheet, 'What this project decides' (0.02 t
 of write errors: section 3 there (10 % of the value, at most 20 %).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from cosim.score.network import Score
+if TYPE_CHECKING:
+    from cosim.score.network import Score
 
 
 class ConductanceWindow(BaseModel):
@@ -44,6 +47,11 @@ class ConductanceWindow(BaseModel):
         if self.g_max_siemens <= self.g_min_siemens:
             raise ValueError("g_max_siemens must be larger than g_min_siemens")
         return self
+
+    @property
+    def floor_part(self) -> float:
+        """Least conductance over the window's span: of the largest weight, what each cell has."""
+        return self.g_min_siemens / (self.g_max_siemens - self.g_min_siemens)
 
     @property
     def exact(self) -> bool:
@@ -147,11 +155,25 @@ def _written(
     return siemens
 
 
-def map_score(score: Score, window: ConductanceWindow) -> tuple[MappedNetwork, ...]:
-    """Map every network of a score; of one with a negative weight the last layer is negated."""
+def map_score(
+    score: "Score",
+    window: ConductanceWindow,
+    gains: Sequence[float] = (),
+    offsets: Sequence[float] = (),
+) -> tuple[MappedNetwork, ...]:
+    """Map every network of a score; of one with a negative weight the last layer is negated.
+
+    Args:
+        gains, offsets: of the circuit's outputs, as measured; the last layer is programmed so that
+            they come out right. None where they are empty.
+    """
     mapped = []
     for number, (weight, network) in enumerate(score.parts):
         layers = network.weights_and_biases()
+        if len(gains):
+            matrix, bias = layers[-1]
+            gain, offset = np.asarray(gains), np.asarray(offsets)
+            layers[-1] = (matrix / gain[:, None], (bias - offset) / gain)
         if weight < 0:
             layers[-1] = (-layers[-1][0], -layers[-1][1])
         # Each array of the solver is written with errors of its own.

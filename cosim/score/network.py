@@ -13,13 +13,23 @@ arXiv 2207.12598 (classifier-free guidance).
 import copy
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import nn
 
+if TYPE_CHECKING:
+    from cosim.score.hardware import Hardware
+
 RING_FREQUENCIES = (0.26200, -0.81893, 0.24826, 0.41499, 0.03246, -0.27096, 0.07671)
 """The published bench's ring frequencies: fact sheet, section 4."""
+
+
+def apply(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """An exact layer."""
+    found: torch.Tensor = layer(x)
+    return found
 
 
 class ScoreNetwork(nn.Module):
@@ -59,7 +69,11 @@ class ScoreNetwork(nn.Module):
         return torch.cat([torch.sin(angle), torch.cos(angle)], dim=-1)
 
     def hidden_and_raw(
-        self, x: torch.Tensor, t: torch.Tensor, offsets: torch.Tensor | None = None
+        self,
+        x: torch.Tensor,
+        t: torch.Tensor,
+        offsets: torch.Tensor | None = None,
+        hardware: "Hardware | None" = None,
     ) -> tuple[list[torch.Tensor], torch.Tensor]:
         """Hidden activations, each [..., width], and the raw output [..., states].
 
@@ -67,13 +81,16 @@ class ScoreNetwork(nn.Module):
             x: states [..., states].
             t: diffusion time, [...] or a scalar.
             offsets: conditions [..., width] instead of the network's own.
+            hardware: noise and curves; None for exact layers and ReLUs.
         """
+        layer_of = apply if hardware is None else hardware.layer
+        activation = torch.relu if hardware is None else hardware.activation
         embedding = self.embedding(t) + (self.offsets if offsets is None else offsets)
         hidden = []
         for layer in self.linear_layers[:-1]:
-            x = torch.relu(layer(x) + embedding)
+            x = activation(layer_of(layer, x) + embedding)
             hidden.append(x)
-        return hidden, self.linear_layers[-1](x)
+        return hidden, layer_of(self.linear_layers[-1], x)
 
     def raw_output(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """Output before the gain [..., states]: what the circuit's score nodes carry."""

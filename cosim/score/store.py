@@ -45,7 +45,11 @@ class ModelCard(BaseModel):
 
 def _departures(recipe: TrainingRecipe) -> list[str]:
     """Where the training is not the published one (fact sheet, section 3), and why."""
-    return [
+    aware = [
+        f"Hardware-aware: weights clipped to {recipe.weight_limit:g}, read noise of "
+        f"{recipe.read_noise:g} for each cell and point, the ReLU's curve as measured in ngspice."
+    ]
+    return (aware if recipe.weight_limit else []) + [
         f"Adam with learning rate {recipe.learning_rate:g} falling along a cosine over "
         f"{recipe.steps} steps of {recipe.batch}, instead of 2e-4 over about 200,000 steps: "
         "minutes on two cores.",

@@ -28,6 +28,9 @@ class TrainingRecipe:
         weight_noise, weight_noise_bound: relative standard deviation and bound of the noise on
             every weight and bias of the arrays, redrawn at each step.
         condition_dropout: probability that a point is shown without its class.
+        weight_limit: weights and biases of the arrays are clipped to it after each step, so that
+            none alone takes the whole conductance window; 0 for none.
+        read_noise: standard deviation of each cell's relative fluctuation, drawn for each point.
     """
 
     steps: int = 40_000
@@ -41,6 +44,8 @@ class TrainingRecipe:
     weight_noise: float = 0.1
     weight_noise_bound: float = 0.2
     condition_dropout: float = 0.1
+    weight_limit: float = 0.0
+    read_noise: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,14 @@ Source: Vincent, Neural Computation 23, 1661 (2011); fact sheet, sections 2 and 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import nn
 from torch.func import functional_call
 
+from cosim.score.hardware import Hardware
 from cosim.score.metrics import histogram_distance, kl_nearest_neighbour, kl_pooled_histogram
 from cosim.score.network import ConditionalScoreNetwork, Score, ScoreNetwork
 from cosim.score.sampling import heun, initial_states
@@ -55,6 +56,7 @@ def denoising_loss(
     points: torch.Tensor,
     labels: torch.Tensor | None,
     generator: torch.Generator,
+    hardware: Hardware | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Score-matching loss and saturation penalty of a batch of data points [batch, states], with
     their classes [batch] (-1 for none) where the network has a condition.
@@ -63,7 +65,7 @@ def denoising_loss(
     z = torch.randn(points.shape, generator=generator)
     alpha, sigma = task.sde.alpha(t)[:, None], task.sde.sigma(t)[:, None]
     hidden, raw = functional_call(
-        _HiddenAndRaw(network), parameters, (alpha * points + sigma * z, t, labels)
+        _HiddenAndRaw(network), parameters, (alpha * points + sigma * z, t, labels, hardware)
     )
     matching = (sigma * network.output_gain * raw + z).square().sum(dim=1).mean() / 2
     limit = task.recipe.saturation_limit
@@ -79,16 +81,24 @@ class _HiddenAndRaw(nn.Module):
         self.network = network
 
     def forward(
-        self, x: torch.Tensor, t: torch.Tensor, labels: torch.Tensor | None
+        self,
+        x: torch.Tensor,
+        t: torch.Tensor,
+        labels: torch.Tensor | None,
+        hardware: Hardware | None,
     ) -> tuple[list[torch.Tensor], torch.Tensor]:
         if labels is None:
-            return self.network.hidden_and_raw(x, t)
+            return self.network.hidden_and_raw(x, t, hardware=hardware)
         assert isinstance(self.network, ConditionalScoreNetwork)
-        return self.network.hidden_and_raw(x, t, self.network.condition(labels))
+        return self.network.hidden_and_raw(x, t, self.network.condition(labels), hardware)
 
 
 def train(
-    task: Task, seed: int, on_progress: Progress, recipe: TrainingRecipe | None = None
+    task: Task,
+    seed: int,
+    on_progress: Progress,
+    recipe: TrainingRecipe | None = None,
+    activation_curve: np.ndarray | None = None,
 ) -> Trained:
     """Train a network for `task`; the same seed gives the same weights on the same machine.
 
@@ -96,9 +106,14 @@ def train(
         seed: of the initial weights, the data, and every draw in training.
         on_progress: called every few steps.
         recipe: instead of the task's own.
+        activation_curve: of the hidden stages, measured [2, n]; see `Hardware`.
     """
     recipe = recipe or task.recipe
+    task = replace(task, recipe=recipe)
     generator = torch.Generator().manual_seed(seed)
+    hardware = None
+    if recipe.read_noise or activation_curve is not None:
+        hardware = Hardware(generator, recipe.read_noise, activation_curve)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = task.network()
@@ -123,7 +138,9 @@ def train(
             else value
             for name, value in parameters.items()
         }
-        matching, penalty = denoising_loss(network, noisy, task, data[drawn], labels, generator)
+        matching, penalty = denoising_loss(
+            network, noisy, task, data[drawn], labels, generator, hardware
+        )
         optimiser.zero_grad()
         (matching + penalty).backward()
         nn.utils.clip_grad_norm_(parameters.values(), recipe.gradient_clip)
@@ -131,6 +148,8 @@ def train(
         schedule.step()
         with torch.no_grad():
             for name, value in parameters.items():
+                if recipe.weight_limit and name.startswith("linear_layers"):
+                    value.clamp_(-recipe.weight_limit, recipe.weight_limit)
                 average[name].lerp_(value, 1 - recipe.averaging)
         loss = float(matching.detach())
         since, recent = since + loss, recent + 1

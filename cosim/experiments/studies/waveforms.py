@@ -9,9 +9,9 @@ import torch
 
 from cosim.circuits.dac import embedding_nodes
 from cosim.circuits.netlist import Netlist
-from cosim.circuits.solver import score_node
 from cosim.engine.isolated import analysed
 from cosim.engine.session import saved
+from cosim.experiments.calibration import score_on_grid
 from cosim.experiments.studies.generation import MACRO
 from cosim.experiments.study import Beside, Finding, Workspace
 from cosim.report.figures import MICRO
@@ -218,12 +218,8 @@ def score_field(workspace: Workspace) -> Finding:
     largest = 0.0
     for column, t in enumerate(FIELD_TIMES):
         workspace.on_progress(f"score_field: t = {t:g}")
-        circuit = _field(run, grid, t)
+        circuit, exact = score_on_grid(run, grid, t)
         x = np.stack(np.meshgrid(grid, grid, indexing="xy"), axis=-1).reshape(-1, 2)
-        with torch.inference_mode():
-            exact = run.network.raw_output(
-                torch.from_numpy(x), torch.tensor(t, dtype=torch.float64)
-            ).numpy()
         error = circuit - exact
         largest = max(largest, float(np.abs(error).max() / np.ptp(exact)))
         scale = 8 * float(np.abs(exact).max())
@@ -249,16 +245,3 @@ def score_field(workspace: Workspace) -> Finding:
         f"{100 * largest:.2f} % of the score's range at its t"
     )
     return Finding(figure, rows, caption)
-
-
-def _field(run: Run, grid: np.ndarray, t: float) -> np.ndarray:
-    """Raw score [points^2, states] of the network in a netlist, at one t, by a nested DC sweep."""
-    scaling = run.config.scaling
-    bench = run.score_bench(t)
-    step = scaling.volt_per_unit * float(grid[1] - grid[0])
-    low, high = (scaling.volt_per_unit * float(value) for value in (grid[0], grid[-1]))
-    sweep = " ".join(f"vstate_{k} {low:.9g} {high + step / 10:.9g} {step:.9g}" for k in (0, 1))
-    nodes = [score_node(k) for k in range(run.network.states)]
-    found = analysed(f"{bench}\n{saved([*nodes, 'analog_ground'])}\n.dc {sweep}\n.end\n")
-    volts = np.stack([found[node] - found["analog_ground"] for node in nodes], axis=1)
-    return volts / scaling.volt_per_unit
