@@ -62,6 +62,7 @@ from cosim.score.sampling import (
     noise_draws,
     reference_solution,
 )
+from cosim.score.sde import VariancePreserving
 from cosim.score.store import ModelCard, load_model
 from cosim.score.tasks import Task, get_task
 from cosim.trace import Provenance, Trace, TraceWriter
@@ -266,10 +267,26 @@ class Run:
             variant.corner, process.temperature_celsius, variant.monte_carlo_seed, self.model_folder
         )
 
+    @property
+    def circuit_sde(self) -> VariancePreserving:
+        """The diffusion that the circuit solves.
+
+        Raises:
+            ConfigurationError: the task has one of another kind.
+        """
+        sde = self.task.sampling_sde
+        if type(sde) is not VariancePreserving:
+            raise ConfigurationError(
+                f"Task '{self.task.name}' has the diffusion {type(sde).__name__}, but the circuit "
+                "solves the variance-preserving one. Train the task with VariancePreserving; the "
+                "software's samplers take the others."
+            )
+        return sde
+
     @cached_property
     def solver(self) -> Solver:
         """The circuit generator."""
-        config, sde = self.config, self.task.sampling_sde
+        config, sde = self.config, self.circuit_sde
         supply, fidelity = config.scaling.supply_volt, config.fidelity
         switch = AnalogSwitchSpec(supply_volt=supply)
         return Solver(

@@ -38,7 +38,8 @@ class Hardware:
         total: torch.Tensor = linear(x)
         if not self.read_noise:
             return total
-        weight, bias = linear.get_parameter("weight"), linear.get_parameter("bias")
+        assert isinstance(linear, nn.Linear)
+        weight, bias = linear.weight, linear.bias
         rows = torch.cat([weight, bias[:, None]], dim=1)
         floor = self.window.floor_part * rows.abs().max()
         squares = (floor + rows.abs()).square() + floor**2

@@ -4,6 +4,7 @@ All start at tau = 0 from given states and end at tau = 1 (t = 0).
 Source: Song et al., ICLR 2021 (arXiv 2011.13456), sections 4.1 and 4.3.
 """
 
+import math
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +14,10 @@ from scipy.integrate import solve_ivp
 
 from cosim.errors import ModelError
 from cosim.score.network import Score
-from cosim.score.sde import VariancePreserving
+from cosim.score.sde import Diffusion
+
+EARLIEST_TIME = 1e-5
+"""Where training ends: below it a score need not be bounded."""
 
 REFERENCE_RTOL, REFERENCE_ATOL = 1e-10, 1e-12
 HELD_RTOL, HELD_ATOL = 1e-7, 1e-9
@@ -28,7 +32,7 @@ def initial_states(count: int, states: int, seed: int) -> torch.Tensor:
 
 
 def reference_solution(
-    network: Score, sde: VariancePreserving, state: np.ndarray, tau: np.ndarray
+    network: Score, sde: Diffusion, state: np.ndarray, tau: np.ndarray
 ) -> np.ndarray:
     """The probability-flow equation solved by DOP853 at 1e-10.
 
@@ -74,7 +78,7 @@ def noise_draws(member: int, updates: int, states: int, seed: int) -> np.ndarray
 
 def held_noise_solution(
     network: Score,
-    sde: VariancePreserving,
+    sde: Diffusion,
     state: np.ndarray,
     tau: np.ndarray,
     draws: np.ndarray,
@@ -95,9 +99,9 @@ def held_noise_solution(
             with torch.inference_mode():
                 now = torch.tensor(tau, dtype=torch.float64)
                 point = torch.from_numpy(x)
-                beta = float(sde.beta(1 - now))
+                amplitude = float(sde.diffusion(1 - now))
                 reverse = sde.reverse_drift(point, network(point, 1 - now), now).numpy()
-            return reverse + np.sqrt(beta) * rate
+            return reverse + amplitude * rate
 
         step = solve_ivp(
             drift, (number / updates, (number + 1) / updates), x, method="DOP853",
@@ -113,7 +117,7 @@ def held_noise_solution(
 
 def driven_solution(
     network: Score,
-    sde: VariancePreserving,
+    sde: Diffusion,
     state: np.ndarray,
     tau: np.ndarray,
     rates: np.ndarray,
@@ -131,7 +135,7 @@ def driven_solution(
             now = torch.tensor(tau, dtype=torch.float64)
             point = torch.from_numpy(x)
             drift = sde.reverse_drift(point, network(point, 1 - now), now).numpy()
-            return drift + np.sqrt(float(sde.beta(1 - now))) * rate
+            return drift + float(sde.diffusion(1 - now)) * rate
 
     for number, (begin, end) in enumerate(pairwise(tau)):
         step, middle = end - begin, (begin + end) / 2
@@ -145,9 +149,7 @@ def driven_solution(
     return solved
 
 
-def euler(
-    network: Score, sde: VariancePreserving, states: torch.Tensor, steps: int
-) -> torch.Tensor:
+def euler(network: Score, sde: Diffusion, states: torch.Tensor, steps: int) -> torch.Tensor:
     """Probability-flow samples [count, states] by Euler's method in equal steps of tau."""
     with torch.inference_mode():
         for now in _grid(steps):
@@ -157,7 +159,7 @@ def euler(
 
 def heun(
     network: Score,
-    sde: VariancePreserving,
+    sde: Diffusion,
     states: torch.Tensor,
     steps: int,
     until: float = 1.0,
@@ -175,7 +177,7 @@ def heun(
 
 def euler_maruyama(
     network: Score,
-    sde: VariancePreserving,
+    sde: Diffusion,
     states: torch.Tensor,
     steps: int,
     seed: int,
@@ -188,7 +190,7 @@ def euler_maruyama(
 
 def driven_euler(
     network: Score,
-    sde: VariancePreserving,
+    sde: Diffusion,
     states: torch.Tensor,
     noise: torch.Tensor,
     until: float = 1.0,
@@ -199,7 +201,62 @@ def driven_euler(
     with torch.inference_mode():
         for now, draw in zip(_grid(steps)[:taken], noise[:taken], strict=True):
             drift = sde.reverse_drift(states, network(states, 1 - now), now)
-            states = states + drift / steps + torch.sqrt(sde.beta(1 - now) / steps) * draw
+            states = states + drift / steps + sde.diffusion(1 - now) * draw / math.sqrt(steps)
+    return states
+
+
+def runge_kutta(
+    network: Score, sde: Diffusion, states: torch.Tensor, tolerance: float = 1e-5
+) -> tuple[torch.Tensor, int]:
+    """Probability-flow samples [count, states] by RK45 with one step for all, and how often the
+    network was evaluated.
+
+    Raises:
+        ModelError: the solver did not reach tau = 1.
+    """
+    shape = states.shape
+
+    def slope(tau: float, flat: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            x, now = torch.from_numpy(flat).reshape(shape), torch.tensor(tau, dtype=states.dtype)
+            return sde.flow(x, network(x, 1 - now), now).numpy().ravel()
+
+    solved = solve_ivp(
+        slope, (0.0, 1.0 - EARLIEST_TIME), states.numpy().ravel(), method="RK45", rtol=tolerance,
+        atol=tolerance,
+    )  # fmt: skip
+    _require(solved)
+    return torch.from_numpy(solved.y[:, -1].copy()).reshape(shape), int(solved.nfev)
+
+
+def predictor_corrector(
+    network: Score,
+    sde: Diffusion,
+    states: torch.Tensor,
+    steps: int,
+    seed: int,
+    signal_to_noise: float = 0.16,
+) -> torch.Tensor:
+    """Reverse-SDE samples [count, states]: an Euler-Maruyama step, then one of Langevin dynamics at
+    the reached t; 2 evaluations a step.
+
+    Source: Song et al., ICLR 2021, section 4.2, algorithms 4 and 5 (`signal_to_noise` is r there).
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw() -> torch.Tensor:
+        return torch.randn(states.shape, generator=generator, dtype=states.dtype)
+
+    with torch.inference_mode():
+        for now in _grid(steps):
+            drift = sde.reverse_drift(states, network(states, 1 - now), now)
+            noise = sde.diffusion(1 - now) * draw() / math.sqrt(steps)
+            states = states + drift / steps + noise
+            reached = torch.clamp(1 - now - 1 / steps, min=EARLIEST_TIME)
+            score, noise = network(states, reached), draw()
+            size = float(noise.norm(dim=1).mean() / score.norm(dim=1).mean())
+            step = 2 * (signal_to_noise * size) ** 2 * sde.alpha(reached) ** 2
+            states = states + step * score + torch.sqrt(2 * step) * noise
     return states
 
 

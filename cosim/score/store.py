@@ -32,6 +32,7 @@ class ModelCard(BaseModel):
     data: str
     architecture: str
     frequencies: list[float]
+    diffusion: str = "VariancePreserving"
     sde: dict[str, float]
     sampling_scale: float
     seed: int
@@ -83,6 +84,7 @@ def save_model(
         data=task.description,
         architecture=f"{'-'.join(map(str, widths))}, ReLU, output gain {network.output_gain:g}",
         frequencies=[round(float(value), 6) for value in network.frequencies],
+        diffusion=type(task.sde).__name__,
         sde=task.sde.model_dump(),
         sampling_scale=task.sampling_scale,
         seed=seed,

@@ -13,7 +13,7 @@ import torch
 
 from cosim.errors import ConfigurationError
 from cosim.score.network import ConditionalScoreNetwork, ScoreNetwork
-from cosim.score.sde import VariancePreserving
+from cosim.score.sde import Diffusion, VariancePreserving
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Task:
     description: str
     sample: Callable[[int, torch.Generator], torch.Tensor]
     plot_limit: float = 1.5
-    sde: VariancePreserving = VariancePreserving(beta_min=0.001, beta_max=0.5)
+    sde: Diffusion = VariancePreserving(beta_min=0.001, beta_max=0.5)
     sampling_scale: float = 2.0
     network: Callable[[], ScoreNetwork] = ScoreNetwork
     recipe: TrainingRecipe = field(default_factory=TrainingRecipe)
@@ -93,7 +93,7 @@ class Task:
         return self.classes.index(name)
 
     @property
-    def sampling_sde(self) -> VariancePreserving:
+    def sampling_sde(self) -> Diffusion:
         """The diffusion with beta as it is scaled in sampling."""
         return self.sde.scaled(self.sampling_scale)
 

@@ -19,10 +19,9 @@ from torch.func import functional_call
 from cosim.score.hardware import Hardware
 from cosim.score.metrics import histogram_distance, kl_nearest_neighbour, kl_pooled_histogram
 from cosim.score.network import ConditionalScoreNetwork, Score, ScoreNetwork
-from cosim.score.sampling import heun, initial_states
+from cosim.score.sampling import EARLIEST_TIME, heun, initial_states
 from cosim.score.tasks import Task, TrainingRecipe
 
-EARLIEST_TIME = 1e-5
 DATA_POINTS = 10_000
 REPORT_STEPS = 100
 TRUE_SAMPLES = 10_000
@@ -210,7 +209,7 @@ def class_accuracy(task: Task, network: ConditionalScoreNetwork, label: int, see
 
 
 def _distances(task: Task, network: Score, true: torch.Tensor, seed: int) -> dict[str, float]:
-    start = initial_states(EVALUATION_SAMPLES, network.states, seed)
+    start = initial_states(EVALUATION_SAMPLES, network.states, seed) * task.sde.prior_deviation
     flow = heun(network, task.sampling_sde, start, EVALUATION_STEPS).numpy()
     points = true.double().numpy()
     return {

@@ -175,7 +175,7 @@ def embedding_waveforms(workspace: Workspace) -> Finding:
     axes[2].plot(tau[solving], half_beta[solving], label="g^2/2 = beta/2, score path")
     axes[2].plot(tau[solving], -half_beta[solving], label="f = -beta/2, state path")
     for k in shown:
-        half = float(run.task.sampling_sde.beta(torch.tensor(1 - tau[k]))) / 2
+        half = float(run.circuit_sde.beta(torch.tensor(1 - tau[k]))) / 2
         rows.append({"tau": tau[k], "channel": "half_beta", "unit": half_beta[k], "exact": half})
     for axis, label in zip(axes, ("sin channels (units)", "cos channels (units)", "V, 1 V for 1"),
                            strict=True):  # fmt: skip
