@@ -25,7 +25,7 @@ SWEEPS: dict[str, tuple[str, tuple[float, ...], float]] = {
 """What is varied: in words, its standard deviations, and their factor in the figure."""
 
 
-TRANSISTOR_SAMPLES = 200
+TRANSISTOR_SAMPLES = 88
 """Half a minute each; more can be added, as those that are there are kept."""
 
 
