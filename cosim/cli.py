@@ -318,7 +318,7 @@ def calibrate(
     from cosim.experiments.calibration import calibrate as fit
     from cosim.run import Run
 
-    levels = _nested("--fidelity", fidelity or ["all=transistor"])
+    levels = _nested("--fidelity", fidelity or ["all=macro"])
     values = {"name": "calibration", "task": task, "score": "analog", "fidelity": levels}
     found = fit(Run(parse(values, "The command line")))
     console.print(found.toml, highlight=False, markup=False, end="")

@@ -206,10 +206,9 @@ FIELD_LIMIT_UNIT = 1.4
 
 def score_field(workspace: Workspace) -> Finding:
     """The score as a vector field at several t: torch, and the circuit's operating points."""
-    level = "macro" if workspace.quick else "transistor"
     run = workspace.run("score_field", {"task": "circle", "score": "analog",
-                                        "fidelity": {"all": level}})  # fmt: skip
-    points = workspace.size(9, 7)
+                                        "fidelity": {"all": "macro"}})  # fmt: skip
+    points = workspace.size(13, 7)
     grid = np.linspace(-FIELD_LIMIT_UNIT, FIELD_LIMIT_UNIT, points)
     figure, axes = plt.subplots(
         2, len(FIELD_TIMES), figsize=(4.2 * len(FIELD_TIMES), 8), layout="constrained"
@@ -241,7 +240,7 @@ def score_field(workspace: Workspace) -> Finding:
     axes[0, 0].legend(fontsize="small", loc="upper right")
     caption = (
         f"The ring's raw score on {points} x {points} states: torch, and operating points of the "
-        f"network in the netlist, all blocks {level}. Largest error "
+        "network in the netlist, all blocks macro. Largest error "
         f"{100 * largest:.2f} % of the score's range at its t"
     )
     return Finding(figure, rows, caption)
