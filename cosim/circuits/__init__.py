@@ -1,0 +1,1 @@
+"""Circuit blocks: one module a block, with its design equations."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from PySpice.Spice.Netlist import SubCircuit
 
 from cosim.circuits.fidelity import Fidelity
-from cosim.circuits.process import Process
+from cosim.process.process import Process
 
 INVERTER_WIDTH_METRE = 1e-6
 NODES = ("first", "second", "control", "vdd", "vss")

@@ -14,10 +14,10 @@ from typing import Protocol
 import numpy as np
 from PySpice.Spice.Netlist import Circuit, Netlist, SubCircuit
 
-from cosim.circuits.process import AccessTransistor, Process
 from cosim.circuits.rram import NANO, ReadOnlyCell, Rram, RramCard, RramDevice, nanometre
-from cosim.circuits.waveform import piecewise_linear
 from cosim.errors import NetlistError
+from cosim.netlist.waveform import piecewise_linear
+from cosim.process.process import AccessTransistor, Process
 
 NODES = ("bit_line", "word_line", "source_line")
 

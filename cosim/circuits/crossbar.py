@@ -15,8 +15,8 @@ import numpy as np
 from PySpice.Spice.Netlist import Circuit, Netlist, SubCircuit
 
 from cosim.circuits.cell_1t1r import READ, Simulator
-from cosim.circuits.process import Process
 from cosim.errors import NetlistError
+from cosim.process.process import Process
 
 SIGNS = ("plus", "minus")
 

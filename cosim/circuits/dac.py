@@ -21,11 +21,11 @@ from PySpice.Spice.Netlist import SubCircuit
 
 from cosim.circuits.analog_switch import AnalogSwitchSpec
 from cosim.circuits.fidelity import BlockFidelities, Fidelity
-from cosim.circuits.netlist import comment, quantity
 from cosim.circuits.opamp import OpAmpSpec, TransistorOpAmp
-from cosim.circuits.process import Process
-from cosim.circuits.waveform import piecewise_linear
-from cosim.scaling import Scaling
+from cosim.diffusion.scaling import Scaling
+from cosim.netlist.netlist import comment, quantity
+from cosim.netlist.waveform import piecewise_linear
+from cosim.process.process import Process
 
 EDGE_SECOND = 1e-9
 """Of the digital signals."""

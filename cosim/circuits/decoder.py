@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 from PySpice.Spice.Netlist import SubCircuit
 
-from cosim.circuits.process import Process
 from cosim.errors import NetlistError
+from cosim.process.process import Process
 
 LOGIC_WIDTH_METRE, DRIVER_WIDTH_METRE = 2e-6, 10e-6
 LARGEST_ROWS = 1024

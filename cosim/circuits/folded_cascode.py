@@ -13,13 +13,13 @@ import math
 
 from PySpice.Spice.Netlist import SubCircuit
 
-from cosim.circuits.netlist import comment, quantity
 from cosim.circuits.opamp import (
     NODES,
     OpAmpSpec,
     width,
 )
-from cosim.circuits.process import LENGTH_METRE, PAIR_GM_OVER_ID, Process
+from cosim.netlist.netlist import comment, quantity
+from cosim.process.process import LENGTH_METRE, PAIR_GM_OVER_ID, Process
 
 CASCODE_BIAS_RATIO = 8
 """How many times narrower the diode of a cascode's bias is: its overdrive is sqrt(8) times that of

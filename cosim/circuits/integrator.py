@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from PySpice.Spice.Netlist import SubCircuit
 
-from cosim.circuits.netlist import comment, quantity
+from cosim.netlist.netlist import comment, quantity
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,13 @@ from dataclasses import dataclass, replace
 from PySpice.Spice.Netlist import SubCircuit
 
 from cosim.circuits.fidelity import Fidelity
-from cosim.circuits.netlist import comment, quantity
 from cosim.circuits.opamp import (
     OpAmpSpec,
     TransistorOpAmp,
     width,
 )
-from cosim.circuits.process import LENGTH_METRE, PAIR_GM_OVER_ID, Process
+from cosim.netlist.netlist import comment, quantity
+from cosim.process.process import LENGTH_METRE, PAIR_GM_OVER_ID, Process
 
 NODES = ("a", "b", "out", "analog_ground", "vdd", "vss")
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
-from cosim.circuits.waveform import piecewise_linear
-from cosim.scaling import Scaling
+from cosim.diffusion.scaling import Scaling
+from cosim.netlist.waveform import piecewise_linear
 
 EDGE_PART = 0.05
 """Of the hold time: between two draws the source ramps, centred on the boundary, so that each

@@ -16,8 +16,8 @@ from typing import Literal
 from PySpice.Spice.Netlist import SubCircuit
 
 from cosim.circuits.fidelity import Fidelity
-from cosim.circuits.netlist import comment, quantity
-from cosim.circuits.process import (
+from cosim.netlist.netlist import comment, quantity
+from cosim.process.process import (
     LENGTH_METRE,
     MIRROR_GM_OVER_ID,
     PAIR_GM_OVER_ID,

@@ -22,9 +22,9 @@ from PySpice.Spice.Netlist import SubCircuit
 
 from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.folded_cascode import FoldedCascodeOpAmp
-from cosim.circuits.netlist import comment
 from cosim.circuits.opamp import OpAmpSpec, TransistorOpAmp
-from cosim.circuits.process import Process
+from cosim.netlist.netlist import comment
+from cosim.process.process import Process
 
 NODES = ("input", "out", "analog_ground", "vdd", "vss")
 

@@ -17,7 +17,7 @@ a differential pair); Sedra and Smith, Microelectronic Circuits, section 2.2 (we
 
 from PySpice.Spice.Netlist import SubCircuit
 
-from cosim.circuits.netlist import comment, quantity
+from cosim.netlist.netlist import comment, quantity
 
 NODES = ("plus", "minus", "out", "analog_ground", "vdd", "vss")
 

@@ -20,9 +20,9 @@ from dataclasses import dataclass, replace
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
 from cosim.circuits.fidelity import Fidelity
-from cosim.circuits.netlist import comment, quantity
 from cosim.circuits.opamp import OpAmpSpec, TransistorOpAmp
-from cosim.circuits.process import LENGTH_METRE, Bipolar, Process
+from cosim.netlist.netlist import comment, quantity
+from cosim.process.process import LENGTH_METRE, Bipolar, Process
 
 NODES = ("out", "vdd", "vss")
 RATIO = 8

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cosim.circuits.parse import GROUND, Device, Parsed, number, statements
 from cosim.errors import ConvergenceError, EngineError, NetlistError
+from cosim.netlist.parse import GROUND, Device, Parsed, number, statements
 
 LARGEST = 1e9
 """Volt or ampere: no circuit here has more."""

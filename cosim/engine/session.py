@@ -19,7 +19,6 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from PySpice.Spice.NgSpice.Shared import NgSpiceCircuitError, NgSpiceShared, ffi
 
-from cosim.circuits.parse import parse
 from cosim.engine.analyses import Analysis, OperatingPoint, SimulatorOptions
 from cosim.engine.audit import (
     Asked,
@@ -30,6 +29,7 @@ from cosim.engine.audit import (
 )
 from cosim.engine.library import NgspiceLibrary, find_library, probe
 from cosim.errors import ConfigurationError, ConvergenceError, EngineError, NetlistError
+from cosim.netlist.parse import parse
 
 LAST_LINES = 30
 

@@ -22,8 +22,6 @@ from typing import NoReturn
 import numpy as np
 import psutil
 
-from cosim.circuits.lockstep_port import Scheme
-from cosim.engine.lockstep import Block, Lockstep, Stepping
 from cosim.errors import (
     CosimError,
     EngineError,
@@ -31,6 +29,8 @@ from cosim.errors import (
     WorkerMemoryError,
     WorkerTimeoutError,
 )
+from cosim.lockstep.lockstep import Block, Lockstep, Stepping
+from cosim.lockstep.port import Scheme
 
 BLOCK_POINTS = 1024
 FLUSH_SECOND = 0.25

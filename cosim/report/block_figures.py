@@ -7,8 +7,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
+from cosim.characterise.sheet import Sheet
 from cosim.report.figures import MICRO, save_figure
-from cosim.report.sheet import Sheet
 
 MILLI, NANO = 1e3, 1e9
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
+from cosim.characterise.sheet import Sheet
 from cosim.report.block_figures import MILLI, NANO, label_of
 from cosim.report.figures import MICRO, save_figure
-from cosim.report.sheet import Sheet
 
 
 def draw_loops(sheets: Sequence[Sheet], path: Path) -> None:

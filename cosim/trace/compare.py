@@ -23,8 +23,8 @@ from xml.etree import ElementTree
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from cosim.config import read_toml
 from cosim.errors import ConfigurationError, TraceError
+from cosim.files import read_toml
 from cosim.trace.reader import Table
 
 ROUNDING = 1e-12

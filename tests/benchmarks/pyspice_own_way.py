@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from PySpice.Spice.NgSpice.Shared import NgSpiceShared
 
-from cosim.circuits.lockstep_port import Scheme
+from cosim.diffusion.run import Run
 from cosim.engine.library import find_library
-from cosim.run import Run
+from cosim.lockstep.port import Scheme
 from tests.benchmarks.ring import ideal_ring
 
 

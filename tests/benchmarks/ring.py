@@ -1,9 +1,9 @@
 """The run that the engine's benchmarks share: one sample of the ring, ideal op-amps."""
 
 from cosim.circuits.fidelity import BlockFidelities, Fidelity
-from cosim.circuits.lockstep_port import Scheme
-from cosim.config import CouplingConfig, RunConfig
-from cosim.run import Run
+from cosim.diffusion.config import CouplingConfig, RunConfig
+from cosim.diffusion.run import Run
+from cosim.lockstep.port import Scheme
 
 
 def ideal_ring(scheme: Scheme) -> Run:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from cosim.circuits.fidelity import BlockFidelities, Fidelity
-from cosim.circuits.lockstep_port import Scheme
-from cosim.config import CouplingConfig, EngineConfig, EnsembleConfig, RunConfig
-from cosim.run import Outcome, Run
-from cosim.score.sampling import reference_solution
+from cosim.diffusion.config import CouplingConfig, EngineConfig, EnsembleConfig, RunConfig
+from cosim.diffusion.run import Outcome, Run
+from cosim.diffusion.score.sampling import reference_solution
+from cosim.lockstep.port import Scheme
 from cosim.trace import Trace
 from tests.benchmarks.recording import record
 

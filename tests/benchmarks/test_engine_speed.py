@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cosim.circuits.lockstep_port import Scheme
 from cosim.engine.worker import Finished, Points, WorkerPool
+from cosim.lockstep.port import Scheme
 from cosim.trace import Provenance, Signal, TraceWriter
 from tests.benchmarks.recording import record
 from tests.benchmarks.ring import ideal_ring

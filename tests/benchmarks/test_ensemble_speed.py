@@ -10,10 +10,10 @@ import time
 
 import pytest
 
-from cosim.config import parse
+from cosim.diffusion.config import parse
+from cosim.diffusion.run import Run
 from cosim.engine.ensemble import run_ensemble
 from cosim.engine.worker import Finished, Simulation, WorkerPool
-from cosim.run import Run
 from tests.benchmarks.recording import record
 
 SAMPLES = 64

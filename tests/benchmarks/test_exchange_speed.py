@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from cosim.circuits.lockstep_port import Scheme
-from cosim.engine.exchange import through_files
-from cosim.engine.exchange_server import await_request, serve
 from cosim.engine.worker import Finished, Simulation, Statistics, WorkerPool
+from cosim.lockstep.exchange import through_files
+from cosim.lockstep.exchange_server import await_request, serve
+from cosim.lockstep.port import Scheme
 from tests.benchmarks.recording import record
 from tests.benchmarks.ring import ideal_ring
 

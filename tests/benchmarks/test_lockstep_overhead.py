@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from cosim.circuits.fidelity import BlockFidelities, Fidelity
-from cosim.config import CouplingConfig, RunConfig
+from cosim.diffusion.config import CouplingConfig, RunConfig
+from cosim.diffusion.run import Run
 from cosim.engine.library import find_library
 from cosim.engine.worker import Finished, Simulation, Statistics, WorkerPool
-from cosim.run import Run
 from tests.benchmarks.recording import record
 from tests.plain_ngspice import read_raw
 

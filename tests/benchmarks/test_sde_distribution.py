@@ -7,9 +7,9 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from cosim.circuits.fidelity import BlockFidelities
-from cosim.config import EngineConfig, EnsembleConfig, RunConfig
-from cosim.run import Run
-from cosim.score.sampling import euler_maruyama, initial_states
+from cosim.diffusion.config import EngineConfig, EnsembleConfig, RunConfig
+from cosim.diffusion.run import Run
+from cosim.diffusion.score.sampling import euler_maruyama, initial_states
 from cosim.trace import Trace
 from tests.benchmarks.recording import record
 

@@ -18,10 +18,10 @@ from cosim.circuits.cell_1t1r import (
     program,
     quasi_static_loop,
 )
-from cosim.circuits.processes.gf180mcu import GF180MCU
 from cosim.circuits.rram import ReadOnlyCell, Rram, load_card
 from cosim.engine.session import NgspiceSession
 from cosim.errors import NetlistError
+from cosim.process.gf180mcu import GF180MCU
 
 PROCESS, CARD = GF180MCU(), load_card()
 

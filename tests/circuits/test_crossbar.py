@@ -14,10 +14,10 @@ from cosim.circuits.crossbar import (
     WireSegment,
     column_nodes,
 )
-from cosim.circuits.processes.gf180mcu import GF180MCU
 from cosim.circuits.rram import ReadOnlyCell
 from cosim.engine.session import NgspiceSession
 from cosim.errors import NetlistError
+from cosim.process.gf180mcu import GF180MCU
 from tests.circuits.crossbar_reference import LinearCrossbar, interleaved
 
 IDEAL = ProgrammedConductance()

@@ -3,15 +3,15 @@
 import pytest
 from PySpice.Spice.Netlist import Circuit
 
-from cosim.circuits.bench import Measured
+from cosim.characterise.bench import Measured
+from cosim.characterise.benches import measure
+from cosim.characterise.sheet import Condition
 from cosim.circuits.cell_1t1r import SET, WORD_SUPPLY_VOLT
 from cosim.circuits.decoder import RowDecoder
 from cosim.circuits.fidelity import Fidelity
-from cosim.circuits.process import find_process, processes
 from cosim.engine.session import NgspiceSession
 from cosim.errors import NetlistError
-from cosim.experiments.bench import measure
-from cosim.report.sheet import Condition
+from cosim.process.process import find_process, processes
 
 
 @pytest.mark.parametrize("process", processes())

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from PySpice.Spice.Netlist import Circuit
 
-from cosim.circuits.bench import Measured
+from cosim.characterise.bench import Measured
+from cosim.characterise.opamp import LOAD_OHM, OpAmpBench
 from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.opamp import (
     OpAmpSpec,
     op_amp,
     slew_rate,
 )
-from cosim.circuits.opamp_bench import LOAD_OHM, OpAmpBench
-from cosim.circuits.processes.gf180mcu import GF180MCU
 from cosim.engine.session import NgspiceSession
+from cosim.process.gf180mcu import GF180MCU
 
 SPEC = OpAmpSpec()
 CORNERS = list(itertools.product(GF180MCU.CORNERS, (-40.0, 27.0, 125.0)))

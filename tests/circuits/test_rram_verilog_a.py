@@ -9,7 +9,6 @@ from PySpice.Spice.Netlist import Circuit
 
 from cosim.circuits import rram_verilog_a
 from cosim.circuits.cell_1t1r import FORM, READ, READ_VOLT, RESET, Bias, Cell1T1R
-from cosim.circuits.processes.gf180mcu import GF180MCU
 from cosim.circuits.rram import ReadOnlyCell, Rram, load_card, nanometre
 from cosim.circuits.rram_verilog_a import (
     SOURCE,
@@ -20,6 +19,7 @@ from cosim.circuits.rram_verilog_a import (
 )
 from cosim.engine.session import NgspiceSession
 from cosim.errors import ConfigurationError, EngineError
+from cosim.process.gf180mcu import GF180MCU
 
 CARD, PROCESS = load_card(), GF180MCU()
 

@@ -12,9 +12,9 @@ import numpy as np
 from PySpice.Spice.Netlist import Circuit
 from scipy.integrate import solve_ivp
 
-from cosim.circuits.lockstep_port import Scheme
-from cosim.engine.lockstep import Block
 from cosim.engine.worker import Failed, Points, Simulation, WorkerPool
+from cosim.lockstep.lockstep import Block
+from cosim.lockstep.port import Scheme
 
 UNIT_SECOND = 10e-6
 CAPACITANCE = 1e-9

@@ -14,12 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cosim.circuits.lockstep_port import Scheme
-from cosim.config import parse
+from cosim.diffusion.config import parse
+from cosim.diffusion.run import Run
 from cosim.engine import cluster as cluster_module
 from cosim.engine.cluster import ClusterPool
 from cosim.engine.ensemble import Executor, Retried, run_ensemble
-from cosim.engine.lockstep import Block
 from cosim.engine.worker import Failed, Finished, Message, Points, Simulation, WorkerPool
 from cosim.errors import (
     BlockError,
@@ -29,7 +28,8 @@ from cosim.errors import (
     WorkerCrashError,
     WorkerTimeoutError,
 )
-from cosim.run import Run
+from cosim.lockstep.lockstep import Block
+from cosim.lockstep.port import Scheme
 from cosim.trace import Trace
 from tests.engine.clusters import Cluster, kill
 from tests.engine.faults import BreakingDecay, Scripted

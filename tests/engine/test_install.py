@@ -262,4 +262,4 @@ class TestProcessModels:
             "v1 gate 0 3.3\nx1 gate gate 0 0 nfet_03v3 w=1u l=0.28u\n",
             ["i(v1)"],
         )
-        assert -0.9e-3 < currents["i(v1)"] < -0.2e-3  # velocity saturation: see cosim.doctor
+        assert -0.9e-3 < currents["i(v1)"] < -0.2e-3  # velocity saturation: see cosim.engine.doctor

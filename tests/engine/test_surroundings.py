@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from cosim.circuits.lockstep_port import Scheme
+from cosim.diffusion.run import Run
 from cosim.engine.worker import Finished, Points, WorkerPool
 from cosim.errors import TraceError
-from cosim.run import Run
+from cosim.lockstep.port import Scheme
 from cosim.trace import Trace
 from tests.benchmarks.ring import ideal_ring
 from tests.engine.problems import UNIT_SECOND, Decay, Rate, block, simulation, solve

@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from cosim.circuits.lockstep_port import Scheme
-from cosim.engine.lockstep import Block
 from cosim.engine.worker import Failed, Finished, Message, Points, Simulation, WorkerPool
 from cosim.errors import (
     BlockError,
@@ -23,6 +21,8 @@ from cosim.errors import (
     WorkerMemoryError,
     WorkerTimeoutError,
 )
+from cosim.lockstep.lockstep import Block
+from cosim.lockstep.port import Scheme
 from tests.engine.problems import UNIT_SECOND, Decay, Rate, block, simulation, solve
 
 FAULT_UNITS = 0.5

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cosim.circuits.waveform import pair_lines
 from cosim.errors import TraceError
+from cosim.netlist.waveform import pair_lines
 from cosim.trace.exchange.ordered import ordered_blocks
 from cosim.trace.reader import Table
 

@@ -1,0 +1,1 @@
+"""Data sheets: the engine, and one bench module for each block."""

@@ -1,0 +1,208 @@
+"""Test bench of the op-amp: its spec sheet, measured in ngspice beside the design's values.
+
+Open loop: an inductor of 1 GH closes the loop at DC alone, a capacitor of 1 MF feeds the
+inverting input at every other frequency. Closed loop: follower for steps, offset and input
+range, inverter for output swing.
+Source: Allen and Holberg, CMOS Analog Circuit Design, 3rd ed., section 6.6 (measurement).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PySpice.Spice.Netlist import Circuit, SubCircuit
+
+from cosim.characterise.bench import Analyse, Measured
+from cosim.circuits.opamp import OpAmpSpec, slew_rate
+from cosim.process.process import Process
+
+LOAD_OHM = 50e3
+STEP_VOLT, SMALL_STEP_VOLT = 0.8, 0.05
+STEP_SECOND = 1.5e-6
+TRACKING_VOLT = 10e-3
+SPOT_HERTZ = 100e3
+LOW_HERTZ = 10.0
+
+
+def design_values(spec: OpAmpSpec) -> dict[str, float]:
+    """What the design equations promise, by the names of the spec sheet."""
+    slew = slew_rate(spec)
+    return {
+        "gbw_hertz": spec.gbw_hertz,
+        "slew_rise_volt_per_second": slew,
+        "slew_fall_volt_per_second": slew,
+    }
+
+
+@dataclass(frozen=True)
+class OpAmpBench:
+    """Measures an op-amp of any fidelity."""
+
+    op_amp: SubCircuit
+    process: Process
+    spec: OpAmpSpec
+    analyse: Analyse
+    load_ohm: float = LOAD_OHM
+
+    def measure(self) -> Measured:
+        """The whole spec sheet; curves `open_loop` (frequency, complex gain), `small_step` and
+        `large_step` (time, output of the follower).
+
+        Raises:
+            NetlistError, ConvergenceError, EngineError: from ngspice.
+        """
+        frequency, gain = self._open_loop("differential")
+        magnitude = np.abs(gain)
+        crossing = int(np.argmax(magnitude < 1))
+        phase = np.degrees(np.unwrap(np.angle(gain)))
+        low = int(np.argmin(np.abs(frequency - LOW_HERTZ)))
+        with np.errstate(divide="ignore"):  # a macro model has no supply or common-mode gain
+            rejection = {
+                what: 20 * np.log10(magnitude[low] / np.abs(self._open_loop(what)[1][low]))
+                for what in ("common", "supply")
+            }
+        rise, fall = self._slew()
+        output_low, output_high = self._tracking_range(inverting=True)
+        input_low, input_high = self._tracking_range(inverting=False)
+        offset, supply = self._operating_point()
+        values = {
+            "dc_gain_decibel": float(20 * np.log10(magnitude[0])),
+            "gbw_hertz": _crossing(frequency, magnitude, crossing),
+            "phase_margin_degree": float(180 + phase[crossing] - phase[0]),
+            "slew_rise_volt_per_second": rise,
+            "slew_fall_volt_per_second": fall,
+            "settling_second": self._settling(),
+            "output_low_volt": output_low,
+            "output_high_volt": output_high,
+            "input_low_volt": input_low,
+            "input_high_volt": input_high,
+            "offset_volt": offset,
+            "cmrr_decibel": float(rejection["common"]),
+            "psrr_decibel": float(rejection["supply"]),
+            "input_noise_volt_per_root_hertz": self._noise(),
+            "supply_ampere": supply,
+        }
+        return Measured(
+            values,
+            {
+                "open_loop": (frequency, gain),
+                "small_step": self.step(SMALL_STEP_VOLT, STEP_SECOND),
+                "large_step": self.step(STEP_VOLT, STEP_SECOND),
+            },
+        )
+
+    @property
+    def netlist(self) -> str:
+        """The open-loop response."""
+        return self._open_loop_text("differential")
+
+    def step(self, volt: float, stop_second: float) -> tuple[np.ndarray, np.ndarray]:
+        """Time [n] and output of the follower [n] for a step up and, at half time, down again."""
+        ground = self._ground
+        low, high = ground - volt / 2, ground + volt / 2
+        circuit = self._follower(
+            f"PULSE({low!r} {high!r} 50n 1n 1n {stop_second / 2!r} {2 * stop_second!r})"
+        )
+        step = stop_second / 2000
+        vectors = self._run(circuit, f".save v(out)\n.tran {step!r} {stop_second!r} 0 {step!r}")
+        return vectors["time"], vectors["out"]
+
+    # -- benches ----------------------------------------------------------------------------
+
+    @property
+    def _ground(self) -> float:
+        return self.spec.supply_volt / 2
+
+    def _circuit(self, supply: str = "") -> Circuit:
+        circuit = Circuit("op_amp_bench")
+        self.process.apply(circuit)
+        circuit.subcircuit(self.op_amp)
+        circuit.V("dd", "vdd", circuit.gnd, f"{self.spec.supply_volt!r} {supply}".strip())
+        circuit.V("ground", "analog_ground", circuit.gnd, self._ground)
+        circuit.C("load", "out", circuit.gnd, self.spec.load_farad)
+        circuit.R("load", "out", "analog_ground", self.load_ohm)
+        return circuit
+
+    def _add(self, circuit: Circuit, plus: str, minus: str) -> None:
+        circuit.X("device", self.op_amp.name, plus, minus, "out", "vdd", circuit.gnd)
+
+    def _follower(self, source: str) -> Circuit:
+        circuit = self._circuit()
+        circuit.V("in", "plus", circuit.gnd, source)
+        self._add(circuit, "plus", "out")
+        return circuit
+
+    def _run(self, circuit: Circuit, analysis: str) -> dict[str, np.ndarray]:
+        return self.analyse(f"{circuit}{analysis}\n.end\n")
+
+    def _open_loop(self, stimulus: str) -> tuple[np.ndarray, np.ndarray]:
+        """Gain from a differential, common-mode or supply stimulus of 1 V to the output."""
+        vectors = self.analyse(self._open_loop_text(stimulus))
+        return np.real(vectors["frequency"]), vectors["out"]
+
+    def _open_loop_text(self, stimulus: str) -> str:
+        circuit = self._circuit(supply="ac 1" if stimulus == "supply" else "")
+        plus = "ac 1" if stimulus in ("differential", "common") else ""
+        circuit.V("in", "plus", circuit.gnd, f"{self._ground!r} {plus}".strip())
+        circuit.V("minus", "drive", circuit.gnd, "0 ac 1" if stimulus == "common" else "0")
+        circuit.L("loop", "out", "minus", 1e9)
+        circuit.C("loop", "drive", "minus", 1e6)
+        self._add(circuit, "plus", "minus")
+        return f"{circuit}.save v(out)\n.ac dec 40 1 1g\n.end\n"
+
+    def _slew(self) -> tuple[float, float]:
+        """Steepest slope between 20 % and 80 % of a large step, up and down."""
+        time, out = self.step(STEP_VOLT, STEP_SECOND)
+        middle = np.abs(out - self._ground) < 0.3 * STEP_VOLT
+        slope = np.gradient(out, time)[middle]
+        return float(slope.max()), float(-slope.min())
+
+    def _settling(self) -> float:
+        """From the edge until a small step stays within 0.1 % of its end value."""
+        time, out = self.step(SMALL_STEP_VOLT, 4e-6)
+        up = time < 2e-6
+        time, out = time[up], out[up]
+        outside = np.abs(out - out[-1]) > 1e-3 * SMALL_STEP_VOLT
+        return float(time[np.flatnonzero(outside)[-1]] - 50e-9)
+
+    def _tracking_range(self, inverting: bool) -> tuple[float, float]:
+        """Output range of an inverter, or input range of a follower, within 10 mV of ideal and the
+        offset at mid-rail.
+        """
+        if inverting:
+            circuit = self._circuit()
+            circuit.V("in", "in", circuit.gnd, 0)
+            circuit.R("in", "in", "minus", self.load_ohm)
+            circuit.R("feedback", "out", "minus", self.load_ohm)
+            self._add(circuit, "analog_ground", "minus")
+        else:
+            circuit = self._follower("0")
+        top = self.spec.supply_volt
+        vectors = self._run(circuit, f".save v(out)\n.dc Vin 0 {top!r} 0.01")
+        out = vectors["out"]
+        wanted = np.arange(len(out)) * 0.01
+        if inverting:
+            wanted = top - wanted
+        error = out - wanted
+        error -= np.interp(self._ground, np.sort(wanted), error[np.argsort(wanted)])  # the offset
+        # Around mid-rail only: an op-amp stuck at a rail is near its input there by chance.
+        astray = wanted[np.abs(error) >= TRACKING_VOLT]
+        below, above = astray[astray < self._ground], astray[astray > self._ground]
+        return float(below.max(initial=0.0)), float(above.min(initial=top))
+
+    def _operating_point(self) -> tuple[float, float]:
+        """Offset of the follower in V, and supply current in A."""
+        vectors = self._run(self._follower(repr(self._ground)), ".save v(out) i(vdd)\n.op")
+        return float(vectors["out"][0] - self._ground), float(-vectors["vdd#branch"][0])
+
+    def _noise(self) -> float:
+        """Input-referred density at the spot frequency, V/sqrt(Hz)."""
+        circuit = self._follower(f"{self._ground!r} ac 1")
+        vectors = self._run(circuit, f".noise v(out) Vin dec 1 {SPOT_HERTZ!r} {10 * SPOT_HERTZ!r}")
+        return float(np.real(vectors["inoise_spectrum"][0]))
+
+
+def _crossing(frequency: np.ndarray, magnitude: np.ndarray, after: int) -> float:
+    """Frequency at which the magnitude falls through 1, by interpolation of logarithms."""
+    pair = slice(after - 1, after + 1)
+    logs = np.log(magnitude[pair])
+    return float(np.exp(np.interp(0.0, logs[::-1], np.log(frequency[pair])[::-1])))

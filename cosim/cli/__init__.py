@@ -1,0 +1,33 @@
+"""The command `cosim`: one module for each group of commands.
+
+Heavy imports wait inside the commands, so that `--help` is instant.
+"""
+
+import sys
+
+from rich.markup import escape
+
+from cosim.cli import (  # noqa: F401 - each adds its commands to the application
+    characterise,
+    compare,
+    doctor,
+    figures,
+    netlist,
+    run,
+    simulate,
+    trace,
+    training,
+)
+from cosim.cli.app import app, error_console
+from cosim.errors import CosimError
+
+
+def main() -> None:
+    """Entry point: a user's error is one paragraph and an exit code, never a traceback."""
+    try:
+        app()
+    except CosimError as error:
+        if "--debug" in sys.argv:
+            raise
+        error_console.print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
+        sys.exit(error.exit_code)

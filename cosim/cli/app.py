@@ -1,0 +1,128 @@
+"""What all commands share: the application, its consoles, options, progress, interruption."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from cosim.errors import ConfigurationError
+
+app = typer.Typer(
+    name="cosim",
+    help="Co-simulate analog in-memory neural solvers: ngspice in lockstep with torch.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+console = Console()
+
+
+error_console = Console(stderr=True, soft_wrap=True)
+
+
+INTERRUPTED = 130
+
+
+FINDINGS, DIFFERENCES = 3, 4
+
+
+WIDE = 200
+
+
+Fidelities = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="block=level, may be repeated: opamp, switch, multiplier, transimpedance, relu, cell, "
+        "reference, dac or all (but dac); ideal, macro or transistor."
+    ),
+]
+
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+Signals = Annotated[
+    list[str] | None,
+    typer.Option(help="Name or pattern with * and ?, may be repeated (default: all)."),
+]
+
+
+Start = Annotated[float, typer.Option(help="First circuit time in seconds.")]
+
+
+Stop = Annotated[float, typer.Option(help="Last circuit time in seconds.")]
+
+
+Member = Annotated[int | None, typer.Option(help="Which one, of an ensemble.", min=0)]
+
+
+@contextmanager
+def interruptible(what_is_kept: str) -> Iterator[None]:
+    """Ctrl-C ends a command with one line and the shell's exit code for it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        error_console.print(f"[bold yellow]Interrupted.[/] {escape(what_is_kept)}")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def progress_bar(*columns: Any) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        *columns,
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+        console=error_console,
+    )
+
+
+def nested(option: str, pairs: list[str]) -> dict[str, str]:
+    """`block=level` pairs as a dictionary."""
+    values = {}
+    for pair in pairs:
+        key, separator, value = pair.partition("=")
+        if not separator:
+            raise ConfigurationError(
+                f"{option} needs block=level, such as opamp=transistor, but is '{pair}'."
+            )
+        values[key] = value
+    return values
+
+
+def without_none(values: dict[str, Any]) -> dict[str, Any]:
+    """The options that were given."""
+    kept = {
+        key: without_none(value) if isinstance(value, dict) else value
+        for key, value in values.items()
+        if value is not None
+    }
+    return {key: value for key, value in kept.items() if value != {}}
+
+
+def matched(trace: Any, patterns: list[str] | None) -> list[str]:
+    """Signals that fit, in the trace's order.
+
+    Raises:
+        ConfigurationError: none does.
+    """
+    wanted = {name for pattern in patterns or ["*"] for name in trace.match(pattern)}
+    if not wanted:
+        raise ConfigurationError(
+            f"No signal of {trace.path} fits {patterns or 'any pattern'}. It has "
+            f"{', '.join(trace.names[:10]) or 'none'}."
+        )
+    return [name for name in trace.names if name in wanted]

@@ -1,0 +1,81 @@
+"""`cosim bench`: data sheets of blocks."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    TaskProgressColumn,
+)
+
+from cosim.circuits.fidelity import Fidelity
+from cosim.cli.app import WIDE, Debug, app, console, interruptible, progress_bar
+from cosim.errors import ConfigurationError
+
+
+@app.command()
+def bench(
+    block: Annotated[
+        str,
+        typer.Argument(
+            help="opamp, folded_cascode, integrator, relu, relu_diode, multiplier, "
+            "transimpedance, dac, voltage_reference, noise, cell, crossbar or decoder."
+        ),
+    ],
+    process: Annotated[str, typer.Option(help="gf180mcu or generic180.")] = "gf180mcu",
+    corner: Annotated[
+        list[str] | None, typer.Option(help="typical, ff, ss, fs, sf (default: all).")
+    ] = None,
+    temp: Annotated[
+        list[float] | None, typer.Option(help="Celsius (default: -40, 27 and 125).")
+    ] = None,
+    supply: Annotated[float, typer.Option(help="Volt.", min=1.0, max=6.0)] = 3.3,
+    fidelity: Annotated[
+        str | None, typer.Option(help="ideal, macro or transistor (default: the finest).")
+    ] = None,
+    monte_carlo: Annotated[
+        int | None,
+        typer.Option(min=1, help="Draws of variation and mismatch, instead of corners."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="ngspice processes.", min=1)] = 1,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder.")] = Path(
+        "results/runs/bench"
+    ),
+    debug: Debug = False,
+) -> None:
+    """Measure a block in ngspice: its spec sheet beside the design's values."""
+    import json
+
+    from cosim.characterise.benches import (
+        TEMPERATURES_CELSIUS,
+        conditions,
+        find_bench,
+        monte_carlo_conditions,
+        sheets,
+    )
+    from cosim.characterise.sheet import spec_table
+    from cosim.files import make_folder, write_text
+
+    chosen = find_bench(block, fidelity)
+    level = Fidelity(fidelity) if fidelity else chosen.fidelities[-1]
+    if monte_carlo is None:
+        where = conditions(process, corner or [], temp or TEMPERATURES_CELSIUS, supply, level)
+    elif corner:
+        raise ConfigurationError("Give --corner or --monte-carlo: draws are around typical.")
+    else:
+        where = monte_carlo_conditions(process, monte_carlo, temp or [27.0], supply, level)
+    make_folder(output)
+    with interruptible("Nothing was written."), progress_bar(TaskProgressColumn()) as progress:
+        measured = list(
+            progress.track(sheets(block, where, jobs), len(where), description=f"{block}: measure")
+        )
+    table = spec_table(block, measured, chosen.columns, chosen.design(supply))
+    # As wide as it needs, also where the terminal is narrower: a broken row cannot be read.
+    Console(width=max(console.width, WIDE)).print(table)
+    rows = [vars(sheet.condition) | sheet.values for sheet in measured]
+    write_text(output / f"{block}.json", json.dumps(rows, indent=2) + "\n")
+    console.print(f"sheet    {output / block}.json", highlight=False, soft_wrap=True)
+    for name, draw in chosen.figures.items():
+        draw(measured, output / f"{name}.png")
+        console.print(f"figure   {output / name}.png", highlight=False, soft_wrap=True)

@@ -1,0 +1,170 @@
+"""`cosim compare` and `cosim golden`: a trace against a golden one."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    TaskProgressColumn,
+)
+
+from cosim.cli.app import DIFFERENCES, WIDE, Debug, app, console, interruptible, progress_bar
+
+
+@app.command()
+def compare(
+    run: Annotated[Path, typer.Argument(help="The trace to judge.")],
+    golden: Annotated[Path, typer.Argument(help="The golden trace.")],
+    tolerances: Annotated[
+        Path | None, typer.Option(help="A TOML file (default: 0.1 % of each signal's range).")
+    ] = None,
+    member: Annotated[int | None, typer.Option(help="Of both, for ensembles.", min=0)] = None,
+    distributions: Annotated[
+        bool,
+        typer.Option("--distributions", help="Of noisy runs: an ensemble's final values."),
+    ] = False,
+    every: Annotated[
+        float | None, typer.Option(help="Seconds between independent values of one noisy run.")
+    ] = None,
+    signals: Annotated[
+        list[str] | None, typer.Option(help="Of distributions: names or patterns (default: all).")
+    ] = None,
+    false_alarm: Annotated[
+        float, typer.Option(help="Of distributions: how often equal ones may fail.")
+    ] = 0.01,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for JSON, JUnit XML and figure.")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Compare a trace with a golden one; differences are listed, and are exit code 4."""
+    from cosim.trace import Trace
+
+    mine, theirs = Trace.open(run), Trace.open(golden)
+    if distributions:
+        from cosim.report.compare_figure import draw_distributions
+        from cosim.trace.compare_distributions import (
+            compare_distributions,
+            distance_rows,
+            distribution_of,
+        )
+
+        by = distribution_of(every, signals, false_alarm)
+        apart = compare_distributions(mine, theirs, by)
+        console.print(
+            f"{apart.samples[0]} and {apart.samples[1]} samples of {len(apart.signals)} signals; "
+            f"equal distributions fail in {100 * by.false_alarm:g} % of comparisons",
+            highlight=False, soft_wrap=True,
+        )  # fmt: skip
+        _report_comparison(apart, distance_rows(apart), draw_distributions, output)
+        return
+    from cosim.report.compare_figure import draw_comparison
+    from cosim.trace.compare import Tolerances, comparison_rows, load_tolerances
+    from cosim.trace.compare import compare as compare_traces
+
+    allowed = load_tolerances(tolerances) if tolerances else Tolerances()
+    if member is not None:
+        mine, theirs = mine.member(member), theirs.member(member)
+    found = compare_traces(mine, theirs, allowed)
+    _report_comparison(found, comparison_rows(found), draw_comparison, output)
+
+
+def _report_comparison(
+    found: Any,
+    rows: Sequence[Mapping[str, str]],
+    draw: Callable[[Any, Path], None],
+    output: Path | None,
+) -> None:
+    """Print a comparison, write its files if wanted, and exit with 4 if it fails."""
+    from rich.table import Table
+
+    from cosim.files import make_folder, write_text
+
+    table = Table(box=None, pad_edge=False)
+    for title in rows[0]:
+        table.add_column(title)
+    for row in rows:
+        table.add_row(*row.values(), style=None if row[""] in ("ok", "extra") else "red")
+    Console(width=max(console.width, WIDE)).print(table)
+    if output is not None:
+        make_folder(output)
+        write_text(output / "compare.json", found.to_json())
+        write_text(output / "compare.xml", found.to_junit())
+        draw(found, output / "compare.png")
+        for name in ("compare.json", "compare.xml", "compare.png"):
+            console.print(f"written  {output / name}", highlight=False, soft_wrap=True)
+    if not found.passes:
+        raise typer.Exit(DIFFERENCES)
+
+
+golden_app = typer.Typer(
+    help="Golden traces of every netlist in netlists/: list, check, replace.", no_args_is_help=True
+)
+
+
+app.add_typer(golden_app, name="golden")
+
+
+GoldenNames = Annotated[list[str] | None, typer.Argument(help="Such as integrator (default: all).")]
+
+
+@golden_app.command("list")
+def golden_list(debug: Debug = False) -> None:
+    """Show the golden traces, and why each was taken."""
+    from cosim.diffusion.golden import PROJECT_GOLDEN
+    from cosim.trace import Trace
+    from cosim.trace.golden import reason
+
+    for path in sorted(PROJECT_GOLDEN.glob("*.h5")):
+        golden = Trace.open(path)
+        taken, size = golden.provenance.started[:10], f"{path.stat().st_size / 1024:.0f} kB"
+        console.print(f"{path.stem:28} {taken} {size:>7}  {reason(golden)}", soft_wrap=True)
+
+
+@golden_app.command("update")
+def golden_update(
+    names: GoldenNames = None,
+    why: Annotated[str, typer.Option(help="The reason, which the golden trace will hold.")] = "",
+    debug: Debug = False,
+) -> None:
+    """Simulate netlists anew and take the results for golden."""
+    from cosim.diffusion.golden import PROJECT_GOLDEN, take_golden
+
+    for name, run in _golden_runs(names or []):
+        path = take_golden(name, run, PROJECT_GOLDEN, why)
+        console.print(f"golden   {path}", highlight=False, soft_wrap=True, markup=False)
+
+
+@golden_app.command("check")
+def golden_check(names: GoldenNames = None, debug: Debug = False) -> None:
+    """Simulate netlists anew and compare with the golden traces; exit code 4: they differ."""
+    from cosim.diffusion.golden import PROJECT_GOLDEN, judge
+
+    differs = False
+    for name, run in _golden_runs(names or []):
+        passes, rows = judge(name, run, PROJECT_GOLDEN)
+        differs = differs or not passes
+        console.print(f"{name:28} {'ok' if passes else 'differs'}", highlight=False)
+        for row in rows:
+            if row[""] not in ("ok", "extra"):
+                console.print("  " + "  ".join(row.values()), highlight=False, soft_wrap=True)
+    if differs:
+        raise typer.Exit(DIFFERENCES)
+
+
+def _golden_runs(names: list[str]) -> Iterator[tuple[str, Any]]:
+    """Names and fresh traces."""
+    import tempfile
+
+    from cosim.diffusion.golden import golden_names, simulated
+
+    chosen = names or golden_names()
+    with (
+        interruptible("Golden traces that were not reached are as they were."),
+        progress_bar(TaskProgressColumn()) as progress,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        for name in progress.track(chosen, description="golden"):
+            yield name, simulated(name, Path(folder) / f"{name}.h5")

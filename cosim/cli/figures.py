@@ -1,0 +1,54 @@
+"""`cosim figures`: the figures of blocks and of the published system."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import (
+    TaskProgressColumn,
+)
+
+from cosim.cli.app import Debug, app, console, interruptible, progress_bar
+
+
+@app.command()
+def figures(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Such as opamp_bode (default: all).")
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="ngspice processes.", min=1)] = 1,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder (default results/figures).")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Make those again that are there.")
+    ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A tenth of the samples, macro blocks: minutes.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Make the figures of the blocks and the paper's system, with data, and a page of them."""
+    from cosim.diffusion.studies.figures import PROJECT_FIGURES, find_figures, gallery, make_figures
+    from cosim.files import make_folder, write_text
+
+    wanted = find_figures(names or [])
+    folder = output or PROJECT_FIGURES
+    make_folder(folder)
+    missing = [name for name in wanted if force or not (folder / f"{name}.png").is_file()]
+    with (
+        interruptible("Figures that were made are kept; the same command makes the others."),
+        progress_bar(TaskProgressColumn()) as progress,
+    ):
+        bar = progress.add_task("figures", total=len(missing))
+        made = make_figures(
+            missing, folder, jobs, quick, lambda doing: progress.update(bar, description=doing)
+        )
+        for _, path in made:
+            progress.update(bar, advance=1)
+            console.print(f"figure   {path}", highlight=False, soft_wrap=True)
+    page = (folder.parent if output is None else folder) / "README.md"
+    write_text(page, gallery(folder, page))
+    for name in wanted:
+        if name not in missing:
+            console.print(f"is there {folder / name}.png", highlight=False, soft_wrap=True)

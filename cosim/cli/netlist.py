@@ -1,0 +1,87 @@
+"""Netlists: `cosim netlist` writes them, `cosim check` finds their faults."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cosim.cli.app import FINDINGS, Debug, Fidelities, app, console, error_console, nested
+from cosim.errors import ConfigurationError
+
+
+@app.command()
+def netlist(
+    block: Annotated[
+        str | None, typer.Argument(help="solver, or a block that has a bench.")
+    ] = None,
+    task: Annotated[str, typer.Argument(help="The task whose score network it holds.")] = "circle",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File (default: standard output).")
+    ] = None,
+    fidelity: Fidelities = None,
+    graph: Annotated[
+        Path | None, typer.Option(help="Draw hierarchy and connectivity to this .svg, too.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Write every netlist of netlists/ again.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Write a netlist that holds everything, ready for plain `ngspice -b`."""
+    from cosim.diffusion.netlists import (
+        PROJECT_NETLISTS,
+        block_netlist,
+        finest,
+        generated,
+        solver_netlist,
+    )
+    from cosim.files import write_text
+
+    if everything:
+        for name, text in generated().items():
+            write_text(PROJECT_NETLISTS / name, text)
+            console.print(f"netlist  {PROJECT_NETLISTS / name}", highlight=False, soft_wrap=True)
+        return
+    levels = nested("--fidelity", fidelity or [])
+    if block == "solver":
+        text = solver_netlist(task, levels)
+    elif block is None:
+        raise ConfigurationError(
+            "Name a block, such as `cosim netlist solver` or `cosim netlist opamp`, or give --all."
+        )
+    else:
+        text = block_netlist(block, levels.get(block) or levels.get("all") or finest(block))
+    if graph is not None:
+        from cosim.netlist.graph import draw_graph
+        from cosim.netlist.parse import parse
+
+        draw_graph(parse(text, PROJECT_NETLISTS / block), block, graph)
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        write_text(output, text)
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="A netlist: our own, or any .cir or .sp.")],
+    debug: Debug = False,
+) -> None:
+    """Check a netlist by electrical rules: floating nodes, loops, shorts, unknown models, ..."""
+    from cosim.netlist.check import check_parsed
+    from cosim.netlist.parse import read_netlist
+
+    parsed = read_netlist(file)
+    findings = check_parsed(parsed)
+    for finding in findings:
+        console.print(f"{file}: {finding}", highlight=False, soft_wrap=True, markup=False)
+    if findings:
+        error_console.print(f"{file}: {len(findings)} findings.", highlight=False, soft_wrap=True)
+        raise typer.Exit(FINDINGS)
+    graph = parsed.graph()
+    console.print(
+        f"{file}: nothing found ({graph.number_of_nodes()} nodes, "
+        f"{sum(1 for _ in parsed.devices())} devices).",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip

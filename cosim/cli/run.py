@@ -1,0 +1,129 @@
+"""The application's main job: `cosim run`, and `cosim serve` for a score in another process."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.progress import (
+    TaskProgressColumn,
+)
+
+from cosim.cli.app import (
+    Debug,
+    Fidelities,
+    app,
+    console,
+    interruptible,
+    nested,
+    progress_bar,
+    without_none,
+)
+from cosim.cli.training import train_with_progress
+
+
+@app.command()
+def run(
+    target: Annotated[str, typer.Argument(help="A task (circle) or a run file (my_run.toml).")],
+    samples: Annotated[
+        int | None, typer.Option(help="Initial conditions to solve from (default 1).")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(help="ngspice processes (default 1).")] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Run on a Dask cluster: its scheduler, such as tcp://10.0.0.1:8786."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the initial conditions.")] = None,
+    score: Annotated[
+        str | None, typer.Option(help="Where the score is computed: torch, analog or split.")
+    ] = None,
+    scheme: Annotated[
+        str | None, typer.Option(help="Coupling: explicit, extrapolated or linearised.")
+    ] = None,
+    step: Annotated[
+        float | None, typer.Option(help="Largest time step in seconds (default 50e-9).")
+    ] = None,
+    exchange: Annotated[
+        str | None,
+        typer.Option(help="Score in the ngspice process, or through a file: process or file."),
+    ] = None,
+    fidelity: Fidelities = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder (default results/runs/NAME).")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing run.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted or failed run.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Train if needed, generate the netlist, simulate, record the trace and draw it."""
+    from cosim.diffusion.config import merge, parse, run_values
+    from cosim.diffusion.run import Run, default_output
+    from cosim.diffusion.score.store import model_folder, weights_path
+
+    path = Path(target)
+    if path.suffix == ".toml":
+        values, where = run_values(path), f"The run file {path}"
+    else:
+        values, where = {"name": path.stem, "task": target}, "The command line"
+    given: dict[str, Any] = {
+        "score": score,
+        "coupling": {"scheme": scheme, "step_second": step, "exchange": exchange},
+        "fidelity": nested("--fidelity", fidelity or []),
+        "ensemble": {"samples": samples, "seed": seed},
+        "engine": {"jobs": jobs, "scheduler": scheduler},
+    }
+    job = Run(parse(merge(values, without_none(given)), where))
+    config = job.config
+    with interruptible(
+        "The trace holds what was recorded, and opens as usual; --resume goes on with it."
+    ):
+        if not weights_path(job.task.name, model_folder(job.task)).exists():
+            train_with_progress(config.task, seed=0, folder=None)
+        if config.coupling.exchange == "file":
+            _announce_exchange(output or default_output(config))
+        with progress_bar(TaskProgressColumn()) as progress:
+            bar = progress.add_task(f"{config.name}: simulate", total=1.0)
+            outcome = job.execute(
+                output,
+                overwrite=force,
+                resume=resume,
+                on_progress=lambda fraction, doing: progress.update(
+                    bar, completed=fraction, description=f"{config.name}: {doing}"
+                ),
+            )
+    for line in outcome.lines:
+        console.print(escape(line), highlight=False, soft_wrap=True)
+
+
+def _announce_exchange(folder: Path) -> None:
+    """Say how to start what the run will wait for."""
+    console.print(
+        f"waits    for a server of the score: start `cosim serve {shlex.quote(str(folder))}`, or "
+        "another by the README",
+        highlight=False, soft_wrap=True, markup=False,
+    )  # fmt: skip
+
+
+@app.command()
+def serve(
+    folder: Annotated[Path, typer.Argument(help="Output folder of `cosim run --exchange file`.")],
+    timeout: Annotated[
+        float, typer.Option(help="Longest silence of the simulation, in seconds.", min=0.0)
+    ] = 120.0,
+    debug: Debug = False,
+) -> None:
+    """Serve the score of a run that exchanges through a file, until it ends."""
+    from cosim.diffusion.run import served_block
+    from cosim.lockstep.exchange_server import await_request
+    from cosim.lockstep.exchange_server import serve as serve_block
+
+    with interruptible("The simulation that was served will say so."):
+        request = await_request(folder, timeout)
+        done = serve_block(request, served_block(folder), timeout)
+    console.print(
+        f"served   {done.answers} answers; the run is {done.status}",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip

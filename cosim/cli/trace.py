@@ -1,0 +1,171 @@
+"""`cosim trace` and `cosim watch`: look into traces, export and import them."""
+
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from cosim.cli.app import (
+    Debug,
+    Member,
+    Signals,
+    Start,
+    Stop,
+    app,
+    console,
+    error_console,
+    interruptible,
+    matched,
+)
+
+trace_app = typer.Typer(
+    help="Look into a recorded trace, export it, import others.", no_args_is_help=True
+)
+
+
+app.add_typer(trace_app, name="trace")
+
+
+TraceFile = Annotated[Path, typer.Argument(help="A trace, finished or still being written.")]
+
+
+@trace_app.command()
+def info(path: TraceFile, debug: Debug = False) -> None:
+    """Show what a trace holds and how its run ended."""
+    from cosim.trace import Trace
+
+    console.print(escape(repr(Trace.open(path))), highlight=False, soft_wrap=True)
+
+
+@trace_app.command()
+def verify(path: TraceFile, debug: Debug = False) -> None:
+    """Check a finished trace against its content hash."""
+    from cosim.trace import Trace
+
+    Trace.open(path).verify()
+    console.print(f"{escape(str(path))}: every value is as it was recorded.", highlight=False)
+
+
+@trace_app.command()
+def plot(
+    path: TraceFile,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A .png, .svg or .pdf (default: beside the trace)."),
+    ] = None,
+    signals: Signals = None,
+    start: Start = -math.inf,
+    stop: Stop = math.inf,
+    member: Member = None,
+    debug: Debug = False,
+) -> None:
+    """Draw signals over circuit time, of a run that may still be going on; no peak is lost."""
+    from cosim.files import make_folder
+    from cosim.report.trace_figure import draw_trace
+    from cosim.trace import Trace
+
+    figure = output or path.with_suffix(".png")
+    make_folder(figure.parent)
+    with Trace.open(path) as trace:
+        chosen = trace if member is None else trace.member(member)
+        names = matched(chosen, signals)
+        draw_trace(chosen.window(start, stop), names, figure)
+    console.print(f"figure   {figure}", highlight=False, soft_wrap=True, markup=False)
+
+
+@trace_app.command()
+def tail(
+    path: TraceFile,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="Points to begin with.", min=0)] = 10,
+    signals: Signals = None,
+    member: Member = None,
+    debug: Debug = False,
+) -> None:
+    """Print the last points, and those that come until the run has ended; tab-separated."""
+    from cosim.report.live import QUIET_SECOND, quiet_note
+    from cosim.trace.follow import follow
+
+    printed: int | None = None
+    names: list[str] = []
+    heard, noted = time.monotonic(), False
+    with interruptible("The run goes on."):
+        for trace in follow(path):
+            chosen = trace if member is None else trace.member(member)
+            if printed is None:
+                names = matched(chosen, signals)
+                print("\t".join(["time_second", *names]))
+                printed = max(chosen.points - lines, 0)
+            new = slice(printed, chosen.points)
+            columns = [chosen.read(name, new) for name in ("time", *names)]
+            for row in zip(*columns, strict=True):
+                print("\t".join(f"{value:.9g}" for value in row))
+            sys.stdout.flush()
+            if chosen.points > printed:
+                printed, heard, noted = chosen.points, time.monotonic(), False
+            elif not noted and time.monotonic() - heard > QUIET_SECOND:
+                error_console.print(quiet_note(time.monotonic() - heard), highlight=False)
+                noted = True
+            if trace.status != "running":
+                error_console.print(f"{trace.status} {escape(trace.reason)}", highlight=False)
+
+
+@app.command()
+def watch(
+    path: TraceFile, signals: Signals = None, member: Member = None, debug: Debug = False
+) -> None:
+    """Watch a run from another terminal: how far it is, and its signals, until it has ended."""
+    from rich.live import Live
+
+    from cosim.report.live import live_view
+    from cosim.trace.follow import follow
+
+    points, heard = -1, time.monotonic()
+    with interruptible("The run goes on."), Live(console=console, auto_refresh=False) as live:
+        for trace in follow(path):
+            chosen = trace if member is None else trace.member(member)
+            if trace.points != points:
+                points, heard = trace.points, time.monotonic()
+            view = live_view(chosen, matched(chosen, signals), time.monotonic() - heard)
+            live.update(view, refresh=True)
+
+
+@trace_app.command()
+def export(
+    path: TraceFile,
+    output: Annotated[
+        Path, typer.Argument(help="File to write: .raw, .csv, .vcd, .parquet or .pwl.")
+    ],
+    signals: Signals = None,
+    start: Start = -math.inf,
+    stop: Stop = math.inf,
+    member: Member = None,
+    as_text: Annotated[bool, typer.Option("--ascii", help="A .raw file as text.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Write signals for another program: SPICE, a waveform viewer, pandas, a spreadsheet."""
+    from cosim.trace import Trace
+    from cosim.trace.exchange import export_trace
+
+    with Trace.open(path) as trace, interruptible(f"{output} is as it was."):
+        chosen = trace if member is None else trace.member(member)
+        export_trace(chosen.window(start, stop), output, signals or ["*"], as_text=as_text)
+    console.print(f"export   {output}", highlight=False, soft_wrap=True, markup=False)
+
+
+@trace_app.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(help="A .raw file of ngspice or LTspice, or a .csv.")],
+    output: Annotated[Path, typer.Argument(help="The trace to make.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing trace.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Make a trace of a foreign simulator's waveforms, to compare them with our own."""
+    from cosim.trace.exchange import import_trace
+
+    with interruptible(f"{output} is as it was."):
+        import_trace(source, output, overwrite=force)
+    console.print(f"trace    {output}", highlight=False, soft_wrap=True, markup=False)

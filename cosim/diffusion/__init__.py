@@ -1,0 +1,1 @@
+"""The published diffusion solver: the framework's largest client."""

@@ -1,0 +1,196 @@
+"""Score network as a circuit: layers of crossbar, transimpedance and ReLU.
+
+Layer: v_k = volt_per_unit * (sum_j w_kj u_j + b_k + e_k), ReLU after the hidden layers. Weights
+and biases are differential conductance pairs; the bias row is driven with one unit; embedding
+channel k enters column k of both hidden layers through one conductance of unit weight.
+The output node carries the raw output, before the network's output gain.
+Source: fact sheet, section 3.
+"""
+
+from dataclasses import dataclass, replace
+
+from PySpice.Spice.Netlist import SubCircuit
+
+from cosim.circuits.cell_1t1r import Cell1T1R
+from cosim.circuits.crossbar import Cell, Crossbar, ProgrammedConductance, column_nodes
+from cosim.circuits.dac import (
+    Converters,
+    IdealTimeEmbedding,
+    embedding_nodes,
+    embedding_volts,
+)
+from cosim.circuits.fidelity import BlockFidelities, Fidelity
+from cosim.circuits.opamp import OpAmpSpec, op_amp
+from cosim.circuits.relu import ReluSpec, relu
+from cosim.circuits.row_driver import IdealRowDriver, OpAmpRowDriver
+from cosim.circuits.rram import ReadOnlyCell
+from cosim.circuits.transimpedance import (
+    IdealTransimpedance,
+    OpAmpTransimpedance,
+    first_resistance,
+)
+from cosim.diffusion.circuit.mapping import MappedLayer, MappedNetwork
+from cosim.diffusion.scaling import Scaling
+from cosim.errors import NetlistError
+from cosim.netlist.netlist import comment, quantity
+from cosim.process.process import Process
+
+COLUMN_OP_AMP = OpAmpSpec(
+    gbw_hertz=80e6, miller_farad=1e-12, load_farad=2e-12, output_transconductance_ratio=10.0
+)
+"""Of the array's columns and row drivers: fast, because a column's noise gain is 10 to 40."""
+
+ACTIVATION_VOLT = 0.3
+"""Usual drive of an array row, three units: sets the swing of a column's first op-amp."""
+FIRST_SWING_VOLT = 0.6
+
+
+@dataclass(frozen=True)
+class ScoreBlocks:
+    """What a score network is made of.
+
+    Attributes:
+        column_op_amp: of the transimpedance stages; None for ideal stages.
+        converters: hold the time embedding; None for continuous waveforms.
+    """
+
+    driver: SubCircuit
+    relu: SubCircuit
+    cell: Cell
+    column_op_amp: SubCircuit | None
+    converters: Converters | None = None
+
+    def stage(self, name: str, layer: MappedLayer) -> SubCircuit:
+        """The transimpedance stage of a layer's columns."""
+        transimpedance = 1.0 / layer.siemens_per_weight
+        if self.column_op_amp is None:
+            return IdealTransimpedance(name, transimpedance)
+        line = float(layer.plus_siemens.sum(axis=0).max())
+        first = first_resistance(transimpedance, line, ACTIVATION_VOLT, FIRST_SWING_VOLT)
+        return OpAmpTransimpedance(name, transimpedance, first, self.column_op_amp)
+
+
+def score_blocks(
+    fidelity: BlockFidelities,
+    supply_volt: float,
+    process: Process | None,
+    converters: Converters | None = None,
+) -> ScoreBlocks:
+    """The blocks at their fidelities."""
+    column = None
+    if fidelity.transimpedance is not Fidelity.IDEAL:
+        spec = replace(COLUMN_OP_AMP, supply_volt=supply_volt)
+        column = op_amp(fidelity.transimpedance, spec, process, "op_amp_column")
+    return ScoreBlocks(
+        driver=IdealRowDriver() if column is None else OpAmpRowDriver(column),
+        relu=relu(fidelity.relu, ReluSpec.of_supply(supply_volt), process),
+        cell=Cell1T1R(ReadOnlyCell("programmed"), process.ACCESS)
+        if process is not None and fidelity.cell.needs_process
+        else ProgrammedConductance(),
+        column_op_amp=column,
+        converters=converters,
+    )
+
+
+class ScoreNetworkCircuit(SubCircuit):
+    """Nodes: state_0..., raw_0..., analog_ground, vdd, vss, and word_line for 1T1R cells.
+
+    Inside, hidden_l_k is the sum and activation_l_k the ReLU's output of unit k of layer l.
+
+    Args:
+        hidden_alone: leave the last layer out; the last activations are nodes instead of raw.
+
+    Raises:
+        NetlistError: the embedding has not one channel for each hidden column.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        network: MappedNetwork,
+        scaling: Scaling,
+        blocks: ScoreBlocks,
+        hidden_alone: bool = False,
+    ) -> None:
+        layers = network.layers
+        states = layers[0].inputs
+        self.outputs = (
+            [f"activation_{len(layers) - 2}_{unit}" for unit in range(layers[-1].inputs)]
+            if hidden_alone
+            else [f"raw_{index}" for index in range(layers[-1].outputs)]
+        )
+        channels = 2 * len(network.frequencies)
+        for index, layer in enumerate(layers[:-1]):
+            if layer.outputs != channels:
+                raise NetlistError(
+                    f"Score network '{name}': hidden layer {index} has {layer.outputs} columns, "
+                    f"but the time embedding has {channels} channels. They must be equal."
+                )
+        self.has_word_line = "word_line" in blocks.cell.NODES
+        super().__init__(
+            name,
+            *(f"state_{index}" for index in range(states)),
+            *self.outputs,
+            *("analog_ground", "vdd", "vss"),
+            *(["word_line"] if self.has_word_line else []),
+        )
+        for block in (blocks.column_op_amp, blocks.driver, blocks.relu):
+            if block is not None:
+                self.subcircuit(block)
+        supplies = ("analog_ground", "vdd", "vss")
+        embedding = _time_embedding(network, scaling, blocks.converters)
+        self.subcircuit(embedding)
+        embedded = embedding_nodes(len(network.frequencies))
+        self.X("embedding", embedding.name, *embedded, *supplies)
+        self.V("bias", "bias", "analog_ground", scaling.volt_per_unit)
+        rows = []
+        for index in range(states):
+            self.X(
+                f"driver_{index}", blocks.driver.name, f"state_{index}", f"row_{index}", *supplies
+            )
+            rows.append(f"row_{index}")
+        for number, layer in enumerate(layers[:-1] if hidden_alone else layers):
+            last = number == len(layers) - 1
+            stage = blocks.stage(f"transimpedance_{number}", layer)
+            self.subcircuit(stage)
+            lines = self._add_crossbar(number, layer, blocks.cell, rows)
+            rows = []
+            for column in range(layer.outputs):
+                plus, minus = lines[2 * column], lines[2 * column + 1]
+                out = f"raw_{column}" if last else f"hidden_{number}_{column}"
+                self.X(f"transimpedance_{number}_{column}", stage.name, plus, minus, out, *supplies)
+                if not last:
+                    self.R(
+                        f"embedding_{number}_{column}",
+                        embedded[column],
+                        plus,
+                        1.0 / layer.siemens_per_weight,
+                    )
+                    activation = f"activation_{number}_{column}"
+                    self.X(f"relu_{number}_{column}", blocks.relu.name, out, activation, *supplies)
+                    rows.append(activation)
+
+    def _add_crossbar(
+        self, number: int, layer: MappedLayer, cell: Cell, rows: list[str]
+    ) -> list[str]:
+        """Add a layer's array, driven by `rows` and the bias; returns its source lines."""
+        crossbar = Crossbar(f"crossbar_{number}", layer.plus_siemens, layer.minus_siemens, cell)
+        comment(
+            crossbar,
+            f"weight 1 is {quantity(layer.siemens_per_weight, 'S')}; the last row is the bias",
+        )
+        self.subcircuit(crossbar)
+        lines = [f"{node}_of_{number}" for node in column_nodes(layer.outputs)]
+        words = ["word_line"] * (len(rows) + 1) if self.has_word_line else []
+        self.X(crossbar.name, crossbar.name, *rows, "bias", *words, *lines)
+        return lines
+
+
+def _time_embedding(
+    network: MappedNetwork, scaling: Scaling, converters: Converters | None
+) -> SubCircuit:
+    name, frequencies, offsets = "time_embedding", network.frequencies, network.offsets
+    if converters is None:
+        return IdealTimeEmbedding(name, frequencies, offsets, scaling)
+    volts = embedding_volts(frequencies, offsets, scaling, converters.updates)
+    return converters.hold(name, volts, scaling)

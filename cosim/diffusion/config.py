@@ -1,0 +1,281 @@
+"""A run as a TOML file: every choice with its default, validated, written back into the trace."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import tomli_w
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from cosim.circuits.fidelity import BlockFidelities, Fidelity
+from cosim.circuits.opamp import Topology
+from cosim.diffusion.circuit.mapping import ConductanceWindow
+from cosim.diffusion.scaling import Scaling
+from cosim.errors import ConfigurationError
+from cosim.files import read_toml
+from cosim.lockstep.port import Scheme
+
+
+class Section(BaseModel):
+    """A TOML table; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class CouplingConfig(Section):
+    """How torch and ngspice are stepped together."""
+
+    scheme: Scheme = Scheme.LINEARISED
+    step_second: float = Field(50e-9, gt=0, description="largest step, and so communication step")
+    tolerance_volt: float | None = Field(
+        None, gt=0, description="wanted coupling error, by which steps below that are chosen"
+    )
+    communication_second: float | None = Field(
+        None, gt=0, description="fixed communication step: the score is renewed at its multiples"
+    )
+    exchange: Literal["process", "file"] = Field(
+        "process", description="the score runs in the ngspice process, or is served through files"
+    )
+
+    @model_validator(mode="after")
+    def _one_way_of_stepping(self) -> "CouplingConfig":
+        if self.tolerance_volt is not None and self.communication_second is not None:
+            raise ValueError("tolerance_volt and communication_second exclude each other")
+        return self
+
+
+class ProcessConfig(Section):
+    """Transistor models, their corner and temperature."""
+
+    name: str = "gf180mcu"
+    corner: str = "typical"
+    temperature_celsius: float = Field(27.0, ge=-55, le=175)
+
+
+class NoiseConfig(Section):
+    """The reverse SDE's noise: draws of N(0, 1), each held for a part of the solve, or ngspice's
+    own (`transient`), which no seed makes repeat. Converters renew their waveforms as often.
+    """
+
+    updates: int = Field(200, ge=2, le=100_000, description="draws in a solve, as on the bench")
+    source: Literal["held", "transient"] = "held"
+
+
+class OpAmpConfig(Section):
+    """Op-amps of the integrators."""
+
+    topology: Topology = "miller"
+    offset_volt: float = Field(0.0, ge=0, description="standard deviation of their input offsets")
+    offset_seed: int = Field(0, ge=0, lt=2**63)
+
+
+class CalibrationConfig(Section):
+    """Measured gain and offset of each score output, which the last layer is programmed against:
+    `cosim calibrate` gives them.
+    """
+
+    gains: tuple[Annotated[float, Field(gt=0.1, lt=10)], ...] = ()
+    offsets_unit: tuple[Annotated[float, Field(gt=-10, lt=10)], ...] = ()
+
+    @model_validator(mode="after")
+    def _of_each_output(self) -> "CalibrationConfig":
+        if len(self.gains) != len(self.offsets_unit):
+            raise ValueError("gains and offsets_unit must be of the same outputs")
+        return self
+
+
+class ConditionConfig(Section):
+    """Class to generate, by its name in the task, and weight of classifier-free guidance."""
+
+    label: str | None = None
+    guidance: float = Field(0.0, ge=0, le=20)
+
+    @model_validator(mode="after")
+    def _guided_somewhere(self) -> "ConditionConfig":
+        if self.guidance and self.label is None:
+            raise ValueError("guidance needs a label to guide to")
+        return self
+
+
+class Variant(NamedTuple):
+    """What a member's transistors are: their corner, or a draw around the typical one."""
+
+    corner: str
+    monte_carlo_seed: int | None
+
+    @property
+    def description(self) -> str:
+        """In words."""
+        if self.monte_carlo_seed is None:
+            return f"corner {self.corner}"
+        return f"Monte Carlo seed {self.monte_carlo_seed}"
+
+
+class EnsembleConfig(Section):
+    """Initial conditions: `samples` draws from N(0, I); all of them at each of the process's
+    `corners`, or with each of `monte_carlo` draws of its variation and mismatch (seeds 1, 2, ...).
+    """
+
+    samples: int = Field(1, ge=1, le=1_000_000)
+    seed: int = Field(0, ge=0, lt=2**63)
+    corners: tuple[str, ...] = ()
+    monte_carlo: int | None = Field(None, ge=1, le=100_000)
+
+    @model_validator(mode="after")
+    def _one_kind_of_variant(self) -> "EnsembleConfig":
+        if self.corners and self.monte_carlo:
+            raise ValueError("give corners or monte_carlo: draws are around typical")
+        return self
+
+
+class EngineConfig(Section):
+    """Worker processes: `jobs` on this machine, or all of a Dask cluster's."""
+
+    jobs: int = Field(1, ge=1, le=1024)
+    timeout_second: float = Field(120.0, gt=0, description="longest wait for an accepted point")
+    server_timeout_second: float = Field(
+        120.0, gt=0, description="longest wait for the score's server to come, and for each answer"
+    )
+    memory_gibibyte: float | None = Field(
+        None, gt=0, description="what an ngspice process may take"
+    )
+    scheduler: str | None = Field(None, description="address of a Dask scheduler")
+
+
+class RunConfig(Section):
+    """Everything that determines a run."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
+    task: str
+    score: Literal["torch", "analog", "split"] = "torch"
+    equation: Literal["ode", "sde"] = "ode"
+    coupling: CouplingConfig = CouplingConfig()
+    fidelity: BlockFidelities = BlockFidelities()
+    scaling: Scaling = Scaling()
+    process: ProcessConfig = ProcessConfig()
+    op_amp: OpAmpConfig = OpAmpConfig()
+    window: ConductanceWindow = ConductanceWindow()
+    noise: NoiseConfig = NoiseConfig()
+    calibration: CalibrationConfig = CalibrationConfig()
+    condition: ConditionConfig = ConditionConfig()
+    ensemble: EnsembleConfig = EnsembleConfig()
+    engine: EngineConfig = EngineConfig()
+
+    @model_validator(mode="after")
+    def _what_goes_together(self) -> "RunConfig":
+        if self.noise.source == "transient" and self.fidelity.dac is not Fidelity.IDEAL:
+            raise ValueError("converters hold known draws: noise.source must be 'held'")
+        if self.score != "analog" and self.calibration.gains:
+            raise ValueError("a calibration is of a score in the netlist: score must be 'analog'")
+        if self.score != "torch" and self.window.read_noise:
+            raise ValueError("window.read_noise is of cells in torch: it needs score 'torch'")
+        if self.score == "split" and self.condition.guidance:
+            raise ValueError("a score split between netlist and torch is of one network, unguided")
+        if self.score != "analog" and self.fidelity.reference is not Fidelity.IDEAL:
+            raise ValueError(
+                "a score in torch is against the ideal analog ground: fidelity.reference must be "
+                "'ideal', or score 'analog'"
+            )
+        varied = self.ensemble.corners or self.ensemble.monte_carlo
+        if varied and not self.fidelity.needs_process:
+            raise ValueError(
+                "ensemble.corners and ensemble.monte_carlo vary transistors, and there are none: "
+                "choose fidelity 'transistor' for a block"
+            )
+        if self.coupling.exchange == "file":
+            self._check_exchange()
+        return self
+
+    def _check_exchange(self) -> None:
+        """A server answers one simulation on this machine, about a score that is in torch."""
+        if self.score == "analog":
+            raise ValueError(
+                "coupling.exchange 'file' has the score served by another process, but score "
+                "'analog' is in the netlist: choose 'torch' or 'split', or exchange 'process'"
+            )
+        ensemble = self.ensemble
+        if (
+            ensemble.samples > 1
+            or ensemble.corners
+            or ensemble.monte_carlo
+            or self.engine.scheduler
+        ):
+            raise ValueError(
+                "coupling.exchange 'file' is for a single run on this machine: ensemble.samples "
+                "must be 1, without corners, monte_carlo and engine.scheduler, or exchange "
+                "'process'"
+            )
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """The transistors of the ensemble; each variant has all samples."""
+        ensemble, corner = self.ensemble, self.process.corner
+        if ensemble.monte_carlo is not None:
+            seeds = range(1, ensemble.monte_carlo + 1)
+            return tuple(Variant(corner, seed) for seed in seeds)
+        return tuple(Variant(corner, None) for corner in ensemble.corners or (corner,))
+
+    def to_toml(self) -> str:
+        """The whole configuration, defaults included."""
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+
+def parse(values: dict[str, Any], where: str) -> RunConfig:
+    """Validate a configuration.
+
+    Args:
+        values: nested tables.
+        where: the file or command line it came from, for the message.
+
+    Raises:
+        ConfigurationError: naming each key, what was found and what was expected.
+    """
+    try:
+        return RunConfig.model_validate(values)
+    except ValidationError as error:
+        faults = "; ".join(
+            _fault(".".join(map(str, fault["loc"])), fault["type"], fault["input"], fault["msg"])
+            for fault in error.errors()
+        )
+        raise ConfigurationError(
+            f"{where} does not describe a run: {faults}. Correct these keys; "
+            "`cosim run --help` and the README list them."
+        ) from None
+
+
+def _fault(key: str, kind: str, found: Any, message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    if not key:  # what does not go together
+        return message
+    return (
+        f"key '{key}' is missing" if kind == "missing" else f"key '{key}' is {found!r}: {message}"
+    )
+
+
+def run_values(path: Path) -> dict[str, Any]:
+    """Values of a run file; its name is the file's, and a task file is beside it.
+
+    Raises:
+        ConfigurationError: as `read_toml`.
+    """
+    values = {"name": path.stem, **read_toml(path)}
+    task = values.get("task")
+    if isinstance(task, str) and task.endswith(".py"):
+        values["task"] = str(path.parent / task)
+    return values
+
+
+def merge(values: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    """`values` with the nested `overrides` put over them."""
+    merged = dict(values)
+    for key, value in overrides.items():
+        present = merged.get(key)
+        nested = isinstance(value, dict) and isinstance(present, dict)
+        merged[key] = merge(present, value) if nested else value  # type: ignore[arg-type]
+    return merged

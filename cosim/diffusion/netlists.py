@@ -1,0 +1,57 @@
+"""The netlists of `netlists/`: generated, committed for review, each run by plain `ngspice -b`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from cosim.characterise.benches import BENCHES, bench_netlist, find_bench
+from cosim.characterise.sheet import Condition
+from cosim.circuits.fidelity import Fidelity
+from cosim.diffusion.config import parse
+from cosim.diffusion.run import Run
+
+PROJECT_NETLISTS = Path(__file__).resolve().parents[2] / "netlists"
+MODEL_FOLDER = Path("../.ngspice/gf180mcu")
+"""Relative to `netlists/`, so that the committed text is the same on every machine."""
+
+
+def solver_netlist(
+    task: str, fidelity: Mapping[str, str] = MappingProxyType({}), model_folder: Path | None = None
+) -> str:
+    """The whole solver, with the score network in the netlist.
+
+    Args:
+        fidelity: of each kind of block, as in a run file.
+
+    Raises:
+        ConfigurationError: unknown task, block or fidelity.
+    """
+    values = {"name": "netlist", "task": task, "score": "analog", "fidelity": dict(fidelity)}
+    return str(Run(parse(values, "The command line"), model_folder).netlist)
+
+
+def block_netlist(block: str, fidelity: str, model_folder: Path | None = None) -> str:
+    """A block with its test bench.
+
+    Raises:
+        ConfigurationError: there is no such bench, or not at that fidelity.
+    """
+    find_bench(block, fidelity)
+    return bench_netlist(block, Condition("typical", 27.0, 3.3, Fidelity(fidelity)), model_folder)
+
+
+def finest(block: str) -> str:
+    """The finest fidelity at which there is a bench of a block."""
+    return find_bench(block).fidelities[-1]
+
+
+def generated() -> dict[str, str]:
+    """Every file of `netlists/` and its text."""
+    blocks = {f"{name}.cir": block_netlist(name, finest(name), MODEL_FOLDER) for name in BENCHES}
+    return blocks | {
+        "solver_circle.cir": solver_netlist("circle", model_folder=MODEL_FOLDER),
+        "solver_circle_transistor.cir": solver_netlist(
+            "circle", {"all": "transistor"}, MODEL_FOLDER
+        ),
+        "solver_circle_converters.cir": solver_netlist("circle", {"dac": "macro"}, MODEL_FOLDER),
+    }

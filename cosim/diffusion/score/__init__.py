@@ -1,0 +1,1 @@
+"""Score models in torch: equations, networks, tasks, training, samplers, metrics."""

@@ -1,0 +1,171 @@
+"""The score network that the arrays hold.
+
+    e = [sin(2 pi W t), cos(2 pi W t)] + c        7 fixed frequencies W, condition c
+    h1 = relu(W1 x + b1 + e),  h2 = relu(W2 h1 + b2 + e),  raw = W3 h2 + b3
+    score = output_gain * raw
+
+c is one constant vector for each class, 0 for none. Guidance of weight w mixes two of them:
+score = (1 + w) score(c) - w score(0).
+Source: fact sheet, section 3 (2-14-14-2, output gain 5, condition); Ho and Salimans,
+arXiv 2207.12598 (classifier-free guidance).
+"""
+
+import copy
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+
+if TYPE_CHECKING:
+    from cosim.diffusion.score.hardware import Hardware
+
+RING_FREQUENCIES = (0.26200, -0.81893, 0.24826, 0.41499, 0.03246, -0.27096, 0.07671)
+"""The published bench's ring frequencies: fact sheet, section 4."""
+
+
+def apply(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """An exact layer."""
+    found: torch.Tensor = layer(x)
+    return found
+
+
+class ScoreNetwork(nn.Module):
+    """Maps a state and a diffusion time to the score.
+
+    Args:
+        states: dimension of the sample.
+        frequencies: W, in cycles per unit of t; twice their number is the hidden width.
+        output_gain: applied after the last layer.
+
+    Attributes:
+        offsets: c, added to the time embedding [width].
+    """
+
+    frequencies: torch.Tensor
+    offsets: torch.Tensor
+
+    def __init__(
+        self,
+        states: int = 2,
+        frequencies: Sequence[float] = RING_FREQUENCIES,
+        output_gain: float = 5.0,
+    ) -> None:
+        super().__init__()
+        width = 2 * len(frequencies)
+        self.states = states
+        self.output_gain = output_gain
+        self.register_buffer("frequencies", torch.tensor(frequencies, dtype=torch.float32))
+        self.register_buffer("offsets", torch.zeros(width), persistent=False)
+        self.linear_layers = nn.ModuleList(
+            [nn.Linear(states, width), nn.Linear(width, width), nn.Linear(width, states)]
+        )
+
+    def embedding(self, t: torch.Tensor) -> torch.Tensor:
+        """Time embedding [..., width] for t [...], without the condition."""
+        angle = 2 * math.pi * t[..., None] * self.frequencies
+        return torch.cat([torch.sin(angle), torch.cos(angle)], dim=-1)
+
+    def hidden_and_raw(
+        self,
+        x: torch.Tensor,
+        t: torch.Tensor,
+        offsets: torch.Tensor | None = None,
+        hardware: "Hardware | None" = None,
+    ) -> tuple[list[torch.Tensor], torch.Tensor]:
+        """Hidden activations, each [..., width], and the raw output [..., states].
+
+        Args:
+            x: states [..., states].
+            t: diffusion time, [...] or a scalar.
+            offsets: conditions [..., width] instead of the network's own.
+            hardware: noise and curves; None for exact layers and ReLUs.
+        """
+        layer_of = apply if hardware is None else hardware.layer
+        activation = torch.relu if hardware is None else hardware.activation
+        embedding = self.embedding(t) + (self.offsets if offsets is None else offsets)
+        hidden = []
+        for layer in self.linear_layers[:-1]:
+            x = activation(layer_of(layer, x) + embedding)
+            hidden.append(x)
+        return hidden, layer_of(self.linear_layers[-1], x)
+
+    def raw_output(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """Output before the gain [..., states]: what the circuit's score nodes carry."""
+        return self.hidden_and_raw(x, t)[1]
+
+    def forward(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """Score [..., states] for states x [..., states] and time t."""
+        return self.output_gain * self.raw_output(x, t)
+
+    @property
+    def parts(self) -> list[tuple[float, "ScoreNetwork"]]:
+        """Networks and their weights in the score: this one alone."""
+        return [(1.0, self)]
+
+    def weights_and_biases(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Of each layer: weight [outputs, inputs] and bias [outputs], float64 copies."""
+        return [
+            (
+                layer.get_parameter("weight").detach().double().numpy().copy(),
+                layer.get_parameter("bias").detach().double().numpy().copy(),
+            )
+            for layer in self.linear_layers
+        ]
+
+
+class ConditionalScoreNetwork(ScoreNetwork):
+    """A network with a condition c = Linear(GELU(Linear(one-hot class))).
+
+    Args:
+        classes: their number; the others as `ScoreNetwork`.
+    """
+
+    def __init__(self, classes: int, frequencies: Sequence[float], states: int = 2) -> None:
+        super().__init__(states, frequencies)
+        width = 2 * len(frequencies)
+        self.classes = classes
+        self.condition_layers = nn.Sequential(
+            nn.Linear(classes, width), nn.GELU(), nn.Linear(width, width)
+        )
+
+    def condition(self, labels: torch.Tensor) -> torch.Tensor:
+        """c [..., width] of classes [...]; zero where the label is -1."""
+        known = (labels >= 0)[..., None]
+        one_hot = nn.functional.one_hot(labels.clamp(min=0), self.classes)
+        return self.condition_layers(one_hot.to(self.offsets.dtype)) * known
+
+    def given(self, label: int) -> "ConditionalScoreNetwork":
+        """The same network with the condition of a class; -1 for none."""
+        network = copy.copy(self)
+        network._buffers = dict(self._buffers)
+        network.offsets = self.condition(torch.tensor(label)).detach()
+        return network
+
+
+class GuidedScore(nn.Module):
+    """(1 + weight) score(class) - weight score(no class); used as a `ScoreNetwork`.
+
+    Args:
+        weight: of the guidance, above 0.
+    """
+
+    def __init__(self, network: ConditionalScoreNetwork, label: int, weight: float) -> None:
+        super().__init__()
+        self.parts = [(1 + weight, network.given(label)), (-weight, network.given(-1))]
+        self.states, self.output_gain = network.states, network.output_gain
+
+    def raw_output(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """Output before the gain [..., states]."""
+        first, second = (weight * part.raw_output(x, t) for weight, part in self.parts)
+        return first + second
+
+    def forward(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """Score [..., states] for states x [..., states] and time t."""
+        return self.output_gain * self.raw_output(x, t)
+
+
+Score = ScoreNetwork | GuidedScore
+"""What samplers and circuits take."""

@@ -1,0 +1,264 @@
+"""Digital samplers of the reverse-time equations, batched, in float64.
+
+All start at tau = 0 from given states and end at tau = 1 (t = 0).
+Source: Song et al., ICLR 2021 (arXiv 2011.13456), sections 4.1 and 4.3.
+"""
+
+import math
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.integrate import solve_ivp
+
+from cosim.diffusion.score.network import Score
+from cosim.diffusion.score.sde import Diffusion
+from cosim.errors import ModelError
+
+EARLIEST_TIME = 1e-5
+"""Where training ends: below it a score need not be bounded."""
+
+REFERENCE_RTOL, REFERENCE_ATOL = 1e-10, 1e-12
+HELD_RTOL, HELD_ATOL = 1e-7, 1e-9
+
+
+def initial_states(count: int, states: int, seed: int) -> torch.Tensor:
+    """Draws from N(0, I) [count, states], float64; the first n are the same for every count."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.stack(
+        [torch.randn(states, generator=generator, dtype=torch.float64) for _ in range(count)]
+    )
+
+
+def reference_solution(
+    network: Score, sde: Diffusion, state: np.ndarray, tau: np.ndarray
+) -> np.ndarray:
+    """The probability-flow equation solved by DOP853 at 1e-10.
+
+    Args:
+        network: in float64.
+        sde: as used in sampling.
+        state: at tau = 0 [states].
+        tau: increasing times in [0, 1] [n].
+
+    Returns:
+        States at these times [n, states].
+
+    Raises:
+        ModelError: the solver did not reach tau = 1.
+    """
+
+    def flow(tau: float, x: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            now = torch.tensor(tau, dtype=torch.float64)
+            point = torch.from_numpy(x)
+            return sde.flow(point, network(point, 1 - now), now).numpy()
+
+    solved = solve_ivp(
+        flow, (0.0, 1.0), state, method="DOP853", rtol=REFERENCE_RTOL, atol=REFERENCE_ATOL,
+        dense_output=True,
+    )  # fmt: skip
+    _require(solved)
+    return solved.sol(np.clip(tau, 0.0, 1.0)).T
+
+
+def _require(solved: Any) -> None:
+    if not solved.success:
+        raise ModelError(
+            f"The float64 reference solution stopped at tau = {solved.t[-1]:.6g}: "
+            f"{solved.message}. Check the model's weights."
+        )
+
+
+def noise_draws(member: int, updates: int, states: int, seed: int) -> np.ndarray:
+    """Draws of one member's Wiener increments, N(0, 1) [updates, states]."""
+    return np.random.default_rng([seed, member]).standard_normal((updates, states))
+
+
+def held_noise_solution(
+    network: Score,
+    sde: Diffusion,
+    state: np.ndarray,
+    tau: np.ndarray,
+    draws: np.ndarray,
+) -> np.ndarray:
+    """The reverse SDE driven by held noise, solved by DOP853 between its updates.
+
+    Args, returns and raises as `reference_solution`, and
+        draws: N(0, 1) [updates, states]; each is held for 1/updates of tau.
+    """
+    updates = len(draws)
+    rates = np.sqrt(updates) * draws
+    solved = np.empty((len(tau), len(state)))
+    interval = np.clip((np.asarray(tau) * updates).astype(int), 0, updates - 1)
+    x = np.asarray(state, dtype=float)
+    for number, rate in enumerate(rates):
+
+        def drift(tau: float, x: np.ndarray, rate: np.ndarray = rate) -> np.ndarray:
+            with torch.inference_mode():
+                now = torch.tensor(tau, dtype=torch.float64)
+                point = torch.from_numpy(x)
+                amplitude = float(sde.diffusion(1 - now))
+                reverse = sde.reverse_drift(point, network(point, 1 - now), now).numpy()
+            return reverse + amplitude * rate
+
+        step = solve_ivp(
+            drift, (number / updates, (number + 1) / updates), x, method="DOP853",
+            rtol=HELD_RTOL, atol=HELD_ATOL, dense_output=True,
+        )  # fmt: skip
+        _require(step)
+        inside = interval == number
+        if inside.any():
+            solved[inside] = step.sol(np.clip(tau, 0.0, 1.0)[inside]).T
+        x = step.y[:, -1]
+    return solved
+
+
+def driven_solution(
+    network: Score,
+    sde: Diffusion,
+    state: np.ndarray,
+    tau: np.ndarray,
+    rates: np.ndarray,
+) -> np.ndarray:
+    """The reverse SDE along a recorded noise, by the classical Runge-Kutta method on its grid.
+
+    Args and returns as `reference_solution`, and
+        rates: dw/dtau at these times [n, states], on a straight line between them.
+    """
+    solved = np.empty((len(tau), len(state)))
+    solved[0] = x = np.asarray(state, dtype=float)
+
+    def slope(tau: float, x: np.ndarray, rate: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            now = torch.tensor(tau, dtype=torch.float64)
+            point = torch.from_numpy(x)
+            drift = sde.reverse_drift(point, network(point, 1 - now), now).numpy()
+            return drift + float(sde.diffusion(1 - now)) * rate
+
+    for number, (begin, end) in enumerate(pairwise(tau)):
+        step, middle = end - begin, (begin + end) / 2
+        first, last = rates[number], rates[number + 1]
+        mean = (first + last) / 2
+        k1 = slope(begin, x, first)
+        k2 = slope(middle, x + step / 2 * k1, mean)
+        k3 = slope(middle, x + step / 2 * k2, mean)
+        k4 = slope(end, x + step * k3, last)
+        solved[number + 1] = x = x + step / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+    return solved
+
+
+def euler(network: Score, sde: Diffusion, states: torch.Tensor, steps: int) -> torch.Tensor:
+    """Probability-flow samples [count, states] by Euler's method in equal steps of tau."""
+    with torch.inference_mode():
+        for now in _grid(steps):
+            states = states + sde.flow(states, network(states, 1 - now), now) / steps
+    return states
+
+
+def heun(
+    network: Score,
+    sde: Diffusion,
+    states: torch.Tensor,
+    steps: int,
+    until: float = 1.0,
+) -> torch.Tensor:
+    """Probability-flow states [count, states] by Heun's method (order 2), at tau = `until`."""
+    with torch.inference_mode():
+        for now in _grid(steps)[: round(until * steps)]:
+            following = now + 1 / steps
+            slope = sde.flow(states, network(states, 1 - now), now)
+            guess = states + slope / steps
+            after = sde.flow(guess, network(guess, 1 - following), following)
+            states = states + (slope + after) / (2 * steps)
+    return states
+
+
+def euler_maruyama(
+    network: Score,
+    sde: Diffusion,
+    states: torch.Tensor,
+    steps: int,
+    seed: int,
+) -> torch.Tensor:
+    """Reverse-SDE samples [count, states] by Euler-Maruyama."""
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn((steps, *states.shape), generator=generator, dtype=states.dtype)
+    return driven_euler(network, sde, states, noise)
+
+
+def driven_euler(
+    network: Score,
+    sde: Diffusion,
+    states: torch.Tensor,
+    noise: torch.Tensor,
+    until: float = 1.0,
+) -> torch.Tensor:
+    """Euler-Maruyama with given draws of N(0, 1) [steps, count, states], at tau = `until`."""
+    steps = len(noise)
+    taken = round(until * steps)
+    with torch.inference_mode():
+        for now, draw in zip(_grid(steps)[:taken], noise[:taken], strict=True):
+            drift = sde.reverse_drift(states, network(states, 1 - now), now)
+            states = states + drift / steps + sde.diffusion(1 - now) * draw / math.sqrt(steps)
+    return states
+
+
+def runge_kutta(
+    network: Score, sde: Diffusion, states: torch.Tensor, tolerance: float = 1e-5
+) -> tuple[torch.Tensor, int]:
+    """Probability-flow samples [count, states] by RK45 with one step for all, and how often the
+    network was evaluated.
+
+    Raises:
+        ModelError: the solver did not reach tau = 1.
+    """
+    shape = states.shape
+
+    def slope(tau: float, flat: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            x, now = torch.from_numpy(flat).reshape(shape), torch.tensor(tau, dtype=states.dtype)
+            return sde.flow(x, network(x, 1 - now), now).numpy().ravel()
+
+    solved = solve_ivp(
+        slope, (0.0, 1.0 - EARLIEST_TIME), states.numpy().ravel(), method="RK45", rtol=tolerance,
+        atol=tolerance,
+    )  # fmt: skip
+    _require(solved)
+    return torch.from_numpy(solved.y[:, -1].copy()).reshape(shape), int(solved.nfev)
+
+
+def predictor_corrector(
+    network: Score,
+    sde: Diffusion,
+    states: torch.Tensor,
+    steps: int,
+    seed: int,
+    signal_to_noise: float = 0.16,
+) -> torch.Tensor:
+    """Reverse-SDE samples [count, states]: an Euler-Maruyama step, then one of Langevin dynamics at
+    the reached t; 2 evaluations a step.
+
+    Source: Song et al., ICLR 2021, section 4.2, algorithms 4 and 5 (`signal_to_noise` is r there).
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw() -> torch.Tensor:
+        return torch.randn(states.shape, generator=generator, dtype=states.dtype)
+
+    with torch.inference_mode():
+        for now in _grid(steps):
+            drift = sde.reverse_drift(states, network(states, 1 - now), now)
+            noise = sde.diffusion(1 - now) * draw() / math.sqrt(steps)
+            states = states + drift / steps + noise
+            reached = torch.clamp(1 - now - 1 / steps, min=EARLIEST_TIME)
+            score, noise = network(states, reached), draw()
+            size = float(noise.norm(dim=1).mean() / score.norm(dim=1).mean())
+            step = 2 * (signal_to_noise * size) ** 2 * sde.alpha(reached) ** 2
+            states = states + step * score + torch.sqrt(2 * step) * noise
+    return states
+
+
+def _grid(steps: int) -> torch.Tensor:
+    return torch.arange(steps, dtype=torch.float64) / steps

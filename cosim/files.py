@@ -1,0 +1,53 @@
+"""Files as all rooms read and write them."""
+
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from cosim.errors import ConfigurationError
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a run file.
+
+    Raises:
+        ConfigurationError: it cannot be read, or is not TOML (with line and column).
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf8"))
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"There is no run file {path}. Give the name of a task or the path of a TOML file."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"The run file {path} cannot be read: {error}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(
+            f"The run file {path} is not valid TOML: {error}. Expected lines such as "
+            '`task = "circle"` and tables such as `[coupling]`.'
+        ) from None
+
+
+def make_folder(folder: Path) -> None:
+    """Make an output folder, and make sure that it can be written to.
+
+    Raises:
+        ConfigurationError: it cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigurationError(
+            f"The output folder {folder} cannot be written: {error.strerror}. Choose another one "
+            "with --output."
+        ) from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf8")
+    partial.replace(path)

@@ -1,0 +1,1 @@
+"""Blocks in lockstep with a transient: ports, coupling schemes, step control, exchange."""

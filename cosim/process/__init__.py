@@ -1,0 +1,1 @@
+"""Transistor processes: models, corners, statistics; a module and a `Process` each."""

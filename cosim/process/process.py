@@ -1,0 +1,237 @@
+"""Process: the transistor models of a netlist, their corner, temperature and statistics.
+
+A process is one module of `cosim.process` with one subclass of `Process`, which is
+found there by its `NAME`. What its values mean is said here; `tests/circuits/test_process.py`
+measures those of every process again.
+"""
+
+import importlib
+import math
+import pkgutil
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from PySpice.Spice.Netlist import Circuit, SubCircuit
+
+from cosim.errors import ConfigurationError, NetlistError
+
+MICRO = 1e-6
+LENGTH_METRE = 1e-6
+"""Of the transistors that are sized by design points."""
+
+PAIR_GM_OVER_ID = 14.0
+MIRROR_GM_OVER_ID = 10.0
+SOURCE_GM_OVER_ID = 8.0
+"""Chosen transconductance for each ampere of drain current, 1/V: of p-channel input pairs
+(moderate inversion, for gain and noise), n-channel mirrors and p-channel current sources (strong
+inversion, for matching). Source: Murmann and Jespers, Systematic Design of Analog CMOS Circuits,
+2017, chapter 1."""
+
+
+@dataclass(frozen=True)
+class DesignPoint:
+    """A transistor of 1 um length at its chosen gm/I_D: drain current for each square (W/L), and
+    the gate-source voltage there. Extracted at the typical corner, 27 C, |V_DS| = 1 V.
+    """
+
+    current_per_square_ampere: float
+    gate_source_volt: float
+
+
+@dataclass(frozen=True)
+class AccessTransistor:
+    """The n-channel access transistor of a 1T1R cell; thick oxide, as forming needs 3.3 V.
+
+    Attributes:
+        on_ohm: its resistance at the cell's read bias; typical, 27 C.
+    """
+
+    model: str
+    length_metre: float
+    on_ohm: float
+    width_metre: float = 5e-6
+
+
+@dataclass(frozen=True)
+class Bipolar:
+    """The substrate pnp transistor (collector, base, emitter), as bandgap references use it.
+
+    Attributes:
+        base_emitter_volt: at 5.4 uA, typical, 27 C.
+        volt_per_kelvin: its slope with a current in proportion to the temperature, -40 to 125 C.
+    """
+
+    model: str
+    base_emitter_volt: float
+    volt_per_kelvin: float
+
+
+@dataclass(frozen=True)
+class Process(ABC):
+    """Transistors at one corner and temperature.
+
+    Attributes:
+        corner: one of `CORNERS` (n and p: typical, fast, slow, fast-slow, slow-fast).
+        temperature_celsius: of every device.
+        monte_carlo_seed: draws global variation and mismatch of every transistor from this seed,
+            around the typical corner; None for no variation.
+        model_folder: of model files, as written in the netlist; by default where they are
+            installed. A process whose cards are in the netlist has no use for it.
+
+    A subclass gives:
+        N_MODEL, P_MODEL: subcircuits of its 3.3 V transistors (drain, gate, source, bulk; w, l, m).
+        THICK_N_MODEL, THICK_P_MODEL, THICK_LENGTH_METRE: of those for 5 V; shortest n and p length.
+        LENGTH_METRE, WIDTH_METRE: for which its 3.3 V models hold.
+        PAIR, MIRROR, SOURCE: design points for the gm/I_D values above.
+        ACCESS: a cell's transistor.
+        BIPOLAR: the substrate pnp.
+        SWITCH_OHM: on-resistance at mid-rail of a transmission gate of 4 um, shortest length.
+        QUAD_FACTOR: K of the multiplier's quad, between 1/2 and 1 (see `multiplier`).
+
+    Raises:
+        ConfigurationError: unknown corner, or a seed at another corner than typical.
+    """
+
+    corner: str = "typical"
+    temperature_celsius: float = 27.0
+    monte_carlo_seed: int | None = None
+    model_folder: Path | None = None
+
+    CORNERS: ClassVar[tuple[str, ...]] = ("typical", "ff", "ss", "fs", "sf")
+    NAME: ClassVar[str]
+    N_MODEL: ClassVar[str]
+    P_MODEL: ClassVar[str]
+    THICK_N_MODEL: ClassVar[str]
+    THICK_P_MODEL: ClassVar[str]
+    THICK_LENGTH_METRE: ClassVar[tuple[float, float]]
+    LENGTH_METRE: ClassVar[tuple[float, float]]
+    WIDTH_METRE: ClassVar[tuple[float, float]]
+    PAIR: ClassVar[DesignPoint]
+    MIRROR: ClassVar[DesignPoint]
+    SOURCE: ClassVar[DesignPoint]
+    ACCESS: ClassVar[AccessTransistor]
+    BIPOLAR: ClassVar[Bipolar]
+    SWITCH_OHM: ClassVar[float]
+    QUAD_FACTOR: ClassVar[float]
+
+    def __post_init__(self) -> None:
+        if self.corner not in self.CORNERS:
+            raise ConfigurationError(
+                f"{self.NAME} has no corner '{self.corner}'. Choose one of "
+                f"{', '.join(self.CORNERS)}."
+            )
+        if self.monte_carlo_seed is not None and self.corner != "typical":
+            raise ConfigurationError(
+                f"Monte Carlo draws around the typical corner, but the corner is '{self.corner}'. "
+                "Leave out the one or the other."
+            )
+
+    @abstractmethod
+    def apply(self, circuit: Circuit) -> None:
+        """Add the models, corner, temperature and statistics to `circuit`."""
+
+    @abstractmethod
+    def apply_bipolar(self, circuit: Circuit) -> None:
+        """Add the bipolar models, after `apply`."""
+
+    def nfet(
+        self,
+        subcircuit: SubCircuit,
+        name: str,
+        nodes: tuple[str, str, str, str],
+        width_metre: float,
+        length_metre: float,
+        multiplier: int = 1,
+    ) -> None:
+        """Add `multiplier` n-channel transistors in parallel; `nodes` are drain, gate, source,
+        bulk. One that is wider than the models hold for becomes several of equal width.
+
+        Raises:
+            NetlistError: a geometry outside the models' range.
+        """
+        self._fet(subcircuit, self.N_MODEL, name, nodes, width_metre, length_metre, multiplier)
+
+    def pfet(
+        self,
+        subcircuit: SubCircuit,
+        name: str,
+        nodes: tuple[str, str, str, str],
+        width_metre: float,
+        length_metre: float,
+        multiplier: int = 1,
+    ) -> None:
+        """Add p-channel transistors; as `nfet`."""
+        self._fet(subcircuit, self.P_MODEL, name, nodes, width_metre, length_metre, multiplier)
+
+    def thick(
+        self,
+        subcircuit: SubCircuit,
+        name: str,
+        channel: str,
+        nodes: tuple[str, str, str, str],
+        width_metre: float,
+    ) -> None:
+        """Add a thick-oxide transistor of the shortest length; `channel` is n or p."""
+        p_channel = channel == "p"
+        subcircuit.X(
+            name,
+            self.THICK_P_MODEL if p_channel else self.THICK_N_MODEL,
+            *nodes,
+            w=f"{width_metre / MICRO:.6g}u",
+            l=f"{self.THICK_LENGTH_METRE[p_channel] / MICRO:.6g}u",
+        )
+
+    def _fet(
+        self,
+        subcircuit: SubCircuit,
+        model: str,
+        name: str,
+        nodes: tuple[str, str, str, str],
+        width_metre: float,
+        length_metre: float,
+        multiplier: int,
+    ) -> None:
+        fingers = max(1, math.ceil(width_metre / self.WIDTH_METRE[1]))
+        for what, value, (low, high) in (
+            ("width", width_metre / fingers, self.WIDTH_METRE),
+            ("length", length_metre, self.LENGTH_METRE),
+        ):
+            if not low <= value <= high:
+                raise NetlistError(
+                    f"Transistor {name} of {subcircuit.name}: {what} {value / MICRO:.4g} um is "
+                    f"outside what {model} is modelled for, {low / MICRO:g} to {high / MICRO:g} "
+                    "um. Choose another geometry, or several transistors in series."
+                )
+        subcircuit.X(
+            name,
+            model,
+            *nodes,
+            w=f"{width_metre / fingers / MICRO:.6g}u",
+            l=f"{length_metre / MICRO:.6g}u",
+            m=fingers * multiplier,
+        )
+
+
+def processes() -> dict[str, type[Process]]:
+    """Every process by its name."""
+    from cosim import process as package
+
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+    return {process.NAME: process for process in Process.__subclasses__()}
+
+
+def find_process(name: str) -> type[Process]:
+    """A process by its name.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    known = processes()
+    if name not in known:
+        raise ConfigurationError(
+            f"There is no process '{name}'. Choose one of {', '.join(sorted(known))}."
+        )
+    return known[name]

@@ -1,0 +1,1 @@
+"""The front door: netlist and blocks and what to record in, a trace out."""

@@ -1,0 +1,127 @@
+"""Golden traces: fresh results against them, how they are made, and the pytest plugin."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cosim.diffusion.golden import (
+    PROJECT_GOLDEN,
+    SLOW,
+    golden_names,
+    judge,
+    simulated,
+)
+from cosim.errors import ConfigurationError, CosimError
+from cosim.trace import Signal, Trace, TraceWriter
+from cosim.trace.compare import Tolerances
+from cosim.trace.golden import check_golden, golden_path, reason, thinned, update_golden
+from tests.trace.recordings import PROVENANCE
+
+pytest_plugins = ["pytester"]
+LARGEST_MEGABYTE = 10
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.benchmark if name in SLOW else ())
+        for name in golden_names()
+    ],
+)
+def test_netlist_gives_its_golden_trace(name: str, tmp_path: Path) -> None:
+    """A guard against change; that the results are right is what the other tests show."""
+    passes, rows = judge(name, simulated(name, tmp_path / "run.h5"), PROJECT_GOLDEN)
+    assert passes, rows
+
+
+def test_golden_traces_are_small_and_say_why() -> None:
+    files = sorted(PROJECT_GOLDEN.glob("*.h5"))
+    assert [file.stem for file in files] == golden_names()
+    assert sum(file.stat().st_size for file in files) < LARGEST_MEGABYTE * 1e6
+    for file in files:
+        golden = Trace.open(file)
+        golden.verify()
+        assert reason(golden) != "no reason"
+        assert "/" not in golden.provenance.command_line
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 400), st.floats(1e-6, 0.5))
+def test_thinned_points_give_all_others(seed: int, points: int, allowed: float) -> None:
+    generator = np.random.default_rng(seed)
+    time = np.cumsum(generator.uniform(0, 1, points))
+    values = np.cumsum(generator.standard_normal((points, 3)) / 10, axis=0)
+    limit = allowed * np.array([1.0, 2.0, 0.5])
+    rows = thinned(time, values, limit)
+    assert rows[0] == 0 and rows[-1] == points - 1
+    for column in range(3):
+        line = np.interp(time, time[rows], values[rows, column])
+        assert np.abs(line - values[:, column]).max() <= limit[column] * (1 + 1e-9)
+
+
+def recorded(path: Path, gain: float = 1.0) -> Trace:
+    time = np.linspace(0, 1e-6, 2001)
+    with TraceWriter.create(
+        path, signals=[Signal("a.out", "V")], provenance=PROVENANCE, overwrite=True
+    ) as writer:
+        writer.append(time, gain * np.sin(2e7 * time)[:, None])
+        writer.finish()
+    return Trace.open(path)
+
+
+def test_golden_is_replaced_only_with_a_reason(tmp_path: Path) -> None:
+    golden = tmp_path / "golden.h5"
+    run = recorded(tmp_path / "run.h5")
+    with pytest.raises(ConfigurationError, match="no golden trace"):
+        check_golden(run, golden, Tolerances())
+    with pytest.raises(ConfigurationError, match="reason"):
+        update_golden(run, golden, "  ", Tolerances())
+    assert not golden.exists()
+    update_golden(run, golden, "the first one", Tolerances())
+    taken = Trace.open(golden)
+    assert taken.points < run.points / 5
+    assert reason(taken) == "the first one"
+    assert check_golden(run, golden, Tolerances()).passes
+    other = recorded(tmp_path / "other.h5", gain=1.003)
+    assert not check_golden(other, golden, Tolerances()).passes
+    update_golden(other, golden, "a new op-amp", Tolerances())
+    assert reason(Trace.open(golden)).startswith("a new op-amp; replaces one of")
+    assert check_golden(other, golden, Tolerances()).passes
+
+
+@pytest.mark.parametrize("name", ["../outside", "a/b", "", "a b", "/etc/passwd", "x..y"])
+def test_names_that_lead_elsewhere_are_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(CosimError, match="cannot be named"):
+        golden_path(tmp_path, name)
+
+
+def test_plugin_updates_and_checks(pytester: pytest.Pytester, tmp_path: Path) -> None:
+    run = tmp_path / "run.h5"
+    recorded(run)
+    pytester.makepyfile(
+        f"""
+        from cosim.trace import Trace
+
+        def test_amplifier(golden_trace):
+            golden_trace(Trace.open({str(run)!r}))
+
+        def test_distribution(golden_trace):
+            from cosim.trace.compare_distributions import Distribution
+
+            golden_trace(Trace.open({str(run)!r}), distribution=Distribution(every_second=1e-8))
+        """
+    )
+    options = ("-p", "cosim.pytest_plugin", "-p", "no:cacheprovider")
+    pytester.runpytest_subprocess(*options).assert_outcomes(failed=2)
+    updated = pytester.runpytest_subprocess(*options, "--golden-update", "the first one")
+    updated.assert_outcomes(passed=2)
+    assert (pytester.path / "golden/test_amplifier.h5").is_file()
+    pytester.runpytest_subprocess(*options).assert_outcomes(passed=2)
+    recorded(run, gain=2.0)
+    differs = pytester.runpytest_subprocess(*options)
+    differs.assert_outcomes(failed=2)
+    differs.stdout.fnmatch_lines(["*differs from*test_amplifier.h5*", "*a.out*worst at*"])
+    differs.stdout.fnmatch_lines(["*differs from*test_distribution.h5*", "*sliced Wasserstein*"])

@@ -1,0 +1,44 @@
+"""Distances between distributions against closed forms."""
+
+import numpy as np
+import pytest
+
+from cosim.diffusion.score.metrics import (
+    histogram_distance,
+    kl_histogram,
+    kl_nearest_neighbour,
+    kl_pooled_histogram,
+)
+
+GENERATOR = np.random.default_rng(0)
+
+
+def gaussian(mean: float, deviation: float, count: int = 20_000) -> np.ndarray:
+    return mean + deviation * GENERATOR.standard_normal((count, 2))
+
+
+def kl_of_gaussians(mean: float, deviation: float) -> float:
+    """KL(N(mean, deviation^2 I) || N(0, I)) in two dimensions."""
+    return float(deviation**2 + mean**2 - 1 - 2 * np.log(deviation))
+
+
+@pytest.mark.parametrize(("mean", "deviation"), [(0.5, 1.0), (0.0, 0.5), (0.3, 0.8)])
+def test_nearest_neighbour_kl(mean: float, deviation: float) -> None:
+    found = kl_nearest_neighbour(gaussian(mean, deviation), gaussian(0, 1))
+    assert found == pytest.approx(kl_of_gaussians(mean, deviation), abs=0.06)
+
+
+def test_histogram_kl() -> None:
+    found = kl_histogram(gaussian(0, 0.5), gaussian(0, 1, 200_000), limit=5)
+    assert found == pytest.approx(kl_of_gaussians(0, 0.5), rel=0.1)
+
+
+def test_pooled_histogram_kl_is_one_dimensional() -> None:
+    found = kl_pooled_histogram(gaussian(0, 0.5), gaussian(0, 1))
+    assert found == pytest.approx(kl_of_gaussians(0, 0.5) / 2, rel=0.1)
+
+
+def test_equal_samples_have_no_distance() -> None:
+    points = gaussian(0, 0.3)
+    assert histogram_distance(points, points) == 0
+    assert kl_histogram(points, points, limit=2) == pytest.approx(0, abs=1e-12)
