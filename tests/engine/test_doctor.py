@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from cosim import doctor
+from cosim.engine import doctor
 from cosim.engine.doctor import Finding, Report, Status, examine, render
 from cosim.engine.library import NgspiceCapabilities, NgspiceLibrary, find_library
 from cosim.errors import LibraryNotFoundError
