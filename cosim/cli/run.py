@@ -80,7 +80,7 @@ def run(
     with interruptible(
         "The trace holds what was recorded, and opens as usual; --resume goes on with it."
     ):
-        if not weights_path(job.task.name, model_folder(job.task)).exists():
+        if not weights_path(job.problem.task.name, model_folder(job.problem.task)).exists():
             train_with_progress(config.task, seed=0, folder=None)
         if config.coupling.exchange == "file":
             _announce_exchange(output or default_output(config))

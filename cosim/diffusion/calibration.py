@@ -34,19 +34,19 @@ def score_on_grid(run: Run, grid: np.ndarray, t: float) -> tuple[np.ndarray, np.
     Raises:
         ConvergenceError, EngineError: ngspice found no operating point.
     """
-    scaling, states = run.config.scaling, run.network.states
+    scaling, states = run.config.scaling, run.problem.network.states
     low, high, step = (
         scaling.volt_per_unit * float(unit) for unit in (grid[0], grid[-1], grid[1] - grid[0])
     )
     sweep = " ".join(f"vstate_{k} {low:.9g} {high + step / 10:.9g} {step:.9g}" for k in (0, 1))
     nodes = [score_node(k) for k in range(states)]
     asked = f"{saved([*nodes, 'analog_ground'])}\n.dc {sweep}\n.end\n"
-    found = analysed(f"{run.score_bench(t)}\n{asked}")
+    found = analysed(f"{run.plan.design.score_bench(t)}\n{asked}")
     volts = np.stack([found[node] - found["analog_ground"] for node in nodes], axis=1)
     x = np.stack(np.meshgrid(grid, grid, indexing="xy"), axis=-1).reshape(-1, 2)
     with torch.inference_mode():
         now = torch.tensor(t, dtype=torch.float64)
-        exact = run.network.raw_output(torch.from_numpy(x), now).numpy()
+        exact = run.problem.network.raw_output(torch.from_numpy(x), now).numpy()
     return volts / scaling.volt_per_unit, exact
 
 
@@ -81,7 +81,7 @@ def calibrate(run: Run) -> Calibration:
         ConfigurationError: the run's score is not all in the netlist, or of other than two states.
         ConvergenceError, EngineError: ngspice found no operating point.
     """
-    if run.config.score != "analog" or run.network.states != 2:
+    if run.config.score != "analog" or run.problem.network.states != 2:
         raise ConfigurationError(
             "Only a score of two states that is in the netlist can be calibrated: give "
             "`--score analog`."

@@ -27,7 +27,7 @@ def solver_netlist(
         ConfigurationError: unknown task, block or fidelity.
     """
     values = {"name": "netlist", "task": task, "score": "analog", "fidelity": dict(fidelity)}
-    return str(Run(parse(values, "The command line"), model_folder).netlist)
+    return str(Run(parse(values, "The command line"), model_folder).plan.netlist)
 
 
 def block_netlist(block: str, fidelity: str, model_folder: Path | None = None) -> str:

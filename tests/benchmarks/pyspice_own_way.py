@@ -24,7 +24,7 @@ class OwnWay(NgSpiceShared):
 
     def couple(self, run: Run) -> None:
         self.run_, self.points = run, 0
-        self.inputs, self.outputs = run.solver.ports
+        self.inputs, self.outputs = run.plan.design.solver.ports
         self.score_volts = np.full(len(self.outputs), run.config.scaling.analog_ground_volt)
         self.last_time = -1.0
 
@@ -51,7 +51,7 @@ def main() -> None:
     NgSpiceShared.LIBRARY_PATH = str(library.library_path)
     torch.set_num_threads(1)
     run = ideal_ring(Scheme.EXPLICIT)
-    (simulation,) = run.simulations()
+    (simulation,) = run.plan.simulations()
     shared = OwnWay(send_data=True)
     shared.couple(run)
     shared.load_circuit(simulation.netlist)

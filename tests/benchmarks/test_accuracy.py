@@ -82,14 +82,14 @@ def test_whole_solver_of_transistors(tmp_path: Path) -> None:
 def _references(run: Run, outcome: Outcome) -> Iterator[tuple[Trace, np.ndarray, np.ndarray]]:
     """Each member, its points of the solve, and the float64 reference there."""
     scaling = run.config.scaling
-    for index, state in enumerate(run.initial_states):
+    for index, state in enumerate(run.problem.initial_states):
         member = outcome.trace.member(index)
         solving = member.time_second >= scaling.precharge_second
         tau = scaling.tau(member.time_second[solving])
         yield (
             member,
             solving,
-            reference_solution(run.network, run.task.sampling_sde, state, tau),
+            reference_solution(run.problem.network, run.problem.task.sampling_sde, state, tau),
         )
 
 

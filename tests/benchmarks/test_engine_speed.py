@@ -30,7 +30,7 @@ GROWTH_MEGABYTE = 50
 @pytest.mark.timeout(600)
 def test_pyspice_s_own_way(tmp_path: Path) -> None:
     """Side by side: seconds of the same transient, explicit coupling."""
-    job = next(iter(ideal_ring(Scheme.EXPLICIT).simulations()))
+    job = next(iter(ideal_ring(Scheme.EXPLICIT).plan.simulations()))
     ratios, own, ours = [], [], []
     with WorkerPool(1, timeout_second=60) as pool:
         lockstep(pool, job)
@@ -76,7 +76,11 @@ def test_memory_is_flat_over_a_long_run(tmp_path: Path) -> None:
     )  # fmt: skip
     job = replace(job, saved=("x", "u", *taps))
     provenance = Provenance.collect(
-        configuration_toml="", netlist=job.netlist, seeds={}, ngspice_version="", model_sha256=""
+        configuration_toml="",
+        netlist=job.plan.netlist,
+        seeds={},
+        ngspice_version="",
+        model_sha256="",
     )
     measured: list[tuple[int, float, float]] = []
     points = 0

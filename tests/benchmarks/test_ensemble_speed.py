@@ -44,7 +44,7 @@ def test_ensemble_speed() -> None:
             "The benchmark",
         )
     )
-    simulations = list(run.simulations())
+    simulations = list(run.plan.simulations())
     load = os.getloadavg()[0]
     one_second, two_second, start_up = [], [], []
     with WorkerPool(1, timeout_second=60) as one, WorkerPool(2, timeout_second=60) as two:

@@ -36,7 +36,7 @@ def serve_often(simulation: Simulation, folder: Path, times: int) -> None:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("scheme", list(Scheme))
 def test_exchange_speed(scheme: Scheme, tmp_path: Path) -> None:
-    simulation = next(iter(ideal_ring(scheme).simulations()))
+    simulation = next(iter(ideal_ring(scheme).plan.simulations()))
     outside = through_files(simulation, tmp_path, PATIENCE_SECOND)
     load_average = os.getloadavg()[0]
     server = multiprocessing.get_context("spawn").Process(

@@ -76,7 +76,7 @@ def test_overhead_of_a_large_netlist(tmp_path: Path) -> None:
 def measure(config: RunConfig, pairs: int, name: str, tmp_path: Path) -> None:
     run = Run(config)
     outcome = run.execute(tmp_path)
-    simulation = next(iter(run.simulations()))
+    simulation = next(iter(run.plan.simulations()))
     ratios, per_point, steps, played = [], [], [], []
     with WorkerPool(1, timeout_second=60) as pool:
         lockstep(pool, simulation)

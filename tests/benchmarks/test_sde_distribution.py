@@ -61,9 +61,11 @@ def test_distribution_of_sde_samples(tmp_path: Path) -> None:
     outcome = run.execute(tmp_path)
     volts = np.array([_final(outcome.trace.member(number)) for number in range(SAMPLES)])
     circuit = volts / run.config.scaling.volt_per_unit
-    twins = np.array([run.reference(number, np.ones(1))[-1] for number in range(SAMPLES)])
-    start = initial_states(SOFTWARE_SAMPLES, run.network.states, seed=1)
-    software = euler_maruyama(run.network, run.task.sampling_sde, start, 1_000, seed=1).numpy()
+    twins = np.array([run.problem.reference(number, np.ones(1))[-1] for number in range(SAMPLES)])
+    start = initial_states(SOFTWARE_SAMPLES, run.problem.network.states, seed=1)
+    software = euler_maruyama(
+        run.problem.network, run.problem.task.sampling_sde, start, 1_000, seed=1
+    ).numpy()
     p_value = _p_value(circuit, software)
     shifted = _p_value(circuit + 0.5, software)
     distance = np.linalg.norm(circuit - twins, axis=1)

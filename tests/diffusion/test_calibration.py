@@ -34,4 +34,4 @@ def test_what_cannot_be_calibrated_is_named() -> None:
         parse({**MACRO, "calibration": {"gains": [1.0]}}, "the test")
     short = {**MACRO, "calibration": {"gains": [1.0], "offsets_unit": [0.0]}}
     with pytest.raises(ConfigurationError, match="1 gains, but the score has 2"):
-        _ = Run(parse(short, "the test")).netlist
+        _ = Run(parse(short, "the test")).plan.netlist

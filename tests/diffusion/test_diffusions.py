@@ -99,7 +99,7 @@ def test_circuits_solve_the_variance_preserving_one(tmp_path) -> None:
     )
     run = Run(parse({"name": "own", "task": str(tmp_path / "own.py")}, "the test"))
     with pytest.raises(ConfigurationError, match="VarianceExploding, but the circuit"):
-        _ = run.circuit_sde
+        _ = run.problem.circuit_sde
     with pytest.raises(ConfigurationError, match="sampling_scale=1"):
         VarianceExploding().scaled(2.0)
     with pytest.raises(ValueError, match="larger than sigma_min"):

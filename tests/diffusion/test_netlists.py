@@ -53,11 +53,11 @@ def test_plain_ngspice_generates_the_sample_from_the_netlist_alone(
     """No engine, no torch in the loop: within the part of range that the project asks for."""
     vectors = run_batch(PROJECT_NETLISTS / name)
     run = Run(RunConfig(name="circle", task="circle", score="analog"))
-    scaling, state = run.config.scaling, run.initial_states[0]
+    scaling, state = run.config.scaling, run.problem.initial_states[0]
     solving = vectors["time"] >= scaling.precharge_second
     time_second = vectors["time"][solving]
     expected = reference_solution(
-        run.network, run.task.sampling_sde, state, scaling.tau(time_second)
+        run.problem.network, run.problem.task.sampling_sde, state, scaling.tau(time_second)
     )
     nodes = np.stack([vectors[f"v(x_{index})"] for index in (0, 1)], axis=1)
     solved = (nodes - vectors["v(analog_ground)"][:, None])[solving] / scaling.volt_per_unit

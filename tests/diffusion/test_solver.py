@@ -133,7 +133,7 @@ def test_guidance_pulls_towards_the_class(tmp_path: Path) -> None:
             parse({"name": "test", "task": "gaussian_mixture", "condition": condition}, "the test")
         )
         start = initial_states(500, 2, seed=0)
-        samples = heun(run.network, run.task.sampling_sde, start, 100).numpy()
+        samples = heun(run.problem.network, run.problem.task.sampling_sde, start, 100).numpy()
         distances.append(np.linalg.norm(samples.mean(axis=0) - MIXTURE_MEANS[2]))
     assert distances[0] > 0.3 > distances[1] > 0
     spread = np.abs(samples - samples.mean(axis=0)).mean()
@@ -202,7 +202,7 @@ def test_playback_by_plain_ngspice_gives_the_recorded_voltages(
     assert "external" not in outcome.netlist_path.read_text()
     played = run_batch(outcome.netlist_path)
     trace = outcome.trace
-    for signal in run.netlist.signals:
+    for signal in run.plan.netlist.signals:
         if signal.unit != "V":
             continue
         recorded = trace[signal.name].values
@@ -218,7 +218,9 @@ def test_playback_is_no_tautology(transistor: tuple[Run, Outcome], tmp_path: Pat
     run, outcome = transistor
     trace = outcome.trace
     volts = np.stack([trace[f"score.{index}"].values for index in range(2)], axis=1) + 1e-3
-    wrong = run.solver.netlist(run.initial_states[0], PlaybackScore(trace.time_second, volts), STEP)
+    wrong = run.plan.design.solver.netlist(
+        run.problem.initial_states[0], PlaybackScore(trace.time_second, volts), STEP
+    )
     path = tmp_path / "wrong.cir"
     path.write_text(str(wrong))
     played = run_batch(path)
@@ -239,7 +241,7 @@ def test_recorded_output_is_the_node(transistor: tuple[Run, Outcome]) -> None:
 def test_netlists_of_all_members_are_one_text(transistor: tuple[Run, Outcome]) -> None:
     config = transistor[0].config
     many = Run(config.model_copy(update={"ensemble": replace_samples(config, 3)}))
-    simulations = list(many.simulations())
+    simulations = list(many.plan.simulations())
     assert len({simulation.netlist for simulation in simulations}) == 1
     assert len({tuple(simulation.sources.values()) for simulation in simulations}) == 3
 

@@ -53,7 +53,9 @@ def test_final_states_are_kept_sample_by_sample(tmp_path: Path) -> None:
     more = space.final_states({"b": {**TABLES, "ensemble": {"samples": 4}}})["b"]
     np.testing.assert_array_equal(more[:2], first)
     assert len(kept.read_text().splitlines()) == 4
-    np.testing.assert_allclose(more, run_of(ensemble={"samples": 4}).software_samples(), atol=2e-3)
+    np.testing.assert_allclose(
+        more, run_of(ensemble={"samples": 4}).problem.software_samples(), atol=2e-3
+    )
     first_line, *lines = kept.read_text().splitlines(keepends=True)
     kept.write_text("".join([first_line, "1,9.5,0.0\n", *lines[1:]]))
     again = space.final_states({"c": {**TABLES, "ensemble": {"samples": 4}}})["c"]
@@ -98,21 +100,23 @@ def test_bench_of_the_score_is_torch_s(tmp_path: Path) -> None:
         f"{line.rsplit(maxsplit=1)[0]} {volts[line.split()[0].lower()]}"
         if line.split()[:1] and line.split()[0].lower() in volts
         else line
-        for line in run.score_bench(t).splitlines()
+        for line in run.plan.design.score_bench(t).splitlines()
     )
     found = analysed(f"{bench}\n.op\n.end\n")
     raw = [(found[f"score_{k}"][0] - found["analog_ground"][0]) / 0.1 for k in range(2)]
     with torch.inference_mode():
-        exact = run.network.raw_output(torch.from_numpy(x), torch.tensor(t).double()).numpy()
+        exact = run.problem.network.raw_output(
+            torch.from_numpy(x), torch.tensor(t).double()
+        ).numpy()
     np.testing.assert_allclose(raw, exact, rtol=1e-5, atol=1e-6)
 
 
 def test_written_and_read_cells_count_in_torch() -> None:
-    exact = CompiledScore.of(run_of().network)
+    exact = CompiledScore.of(run_of().problem.network)
     point = np.array([0.3, 0.6])
     value = exact.value_and_tangents(point, 0.4)[0]
     for window, moves in (({}, False), ({"write_error": 0.1}, True), ({"levels": 8}, True)):
-        function = run_of(window=window).blocks[0].function
+        function = run_of(window=window).plan.blocks[0].function
         volts = function(0.5e-6 + 0.6 * 20e-6, 1.65 + 0.1 * point)
         assert np.allclose((volts - 1.65) / 0.1, value, rtol=1e-9) is not moves
 
@@ -120,15 +124,15 @@ def test_written_and_read_cells_count_in_torch() -> None:
 def test_read_noise_is_held_and_repeats() -> None:
     run = run_of(window={"read_noise": 0.05}, noise={"updates": 10}, ensemble={"samples": 2})
     volts = np.array([1.7, 1.6])
-    blocks = [run._blocks_of(sample)[0].function for sample in (0, 0, 1)]
+    blocks = [run.plan.blocks_of(sample)[0].function for sample in (0, 0, 1)]
     first, later, after = (0.5e-6 + tau * 20e-6 for tau in (0.01, 0.09, 0.11))
     assert np.allclose(blocks[0](first, volts), blocks[0](later, volts), atol=0.02)
     np.testing.assert_array_equal(blocks[0](after, volts), blocks[1](after, volts))
     assert not np.array_equal(blocks[0](after, volts), blocks[2](after, volts))
     # The cells' mean is the network: many draws come near it.
-    exact = CompiledScore.of(run.network).value_and_tangents((volts - 1.65) / 0.1, 0.5)[0]
+    exact = CompiledScore.of(run.problem.network).value_and_tangents((volts - 1.65) / 0.1, 0.5)[0]
     drawn = [
-        (run_of(window={"read_noise": 0.01}, ensemble={"seed": seed}).blocks[0].function(
+        (run_of(window={"read_noise": 0.01}, ensemble={"seed": seed}).plan.blocks[0].function(
             0.5e-6 + 0.5 * 20e-6, volts) - 1.65) / 0.1
         for seed in range(40)
     ]  # fmt: skip
@@ -137,8 +141,8 @@ def test_read_noise_is_held_and_repeats() -> None:
 
 def test_offsets_are_the_seed_s() -> None:
     """Each integrator has the offset that its seed draws, and without one there is no source."""
-    assert "offset_0" not in str(run_of().netlist)
-    netlist = str(run_of(op_amp={"offset_volt": 5e-3, "offset_seed": 1}).netlist)
+    assert "offset_0" not in str(run_of().plan.netlist)
+    netlist = str(run_of(op_amp={"offset_volt": 5e-3, "offset_seed": 1}).plan.netlist)
     drawn = 5e-3 * np.random.default_rng(1).standard_normal(2)
     for index, volt in enumerate(drawn):
         line = next(x for x in netlist.splitlines() if x.startswith(f"Voffset_{index}"))
@@ -153,7 +157,7 @@ def test_operations_are_counted_from_the_shape() -> None:
 
 def test_bootstrap_interval_holds_its_own_kl() -> None:
     run = run_of(ensemble={"samples": 100})
-    samples = run.task.sample(300, torch.Generator().manual_seed(1)).double().numpy()
+    samples = run.problem.task.sample(300, torch.Generator().manual_seed(1)).double().numpy()
     low, high = bootstrap_interval(samples, run)
     assert low < high < low + 1
 
@@ -161,6 +165,6 @@ def test_bootstrap_interval_holds_its_own_kl() -> None:
 def test_meters_of_a_solver_add_up(tmp_path: Path) -> None:
     """Of macro blocks they find every kind, and the netlist stays one that ngspice takes."""
     run = run_of(score="analog", fidelity={"all": "macro"})
-    netlist, vectors = metered(str(run.netlist), frozenset({"xscore_network"}))
+    netlist, vectors = metered(str(run.plan.netlist), frozenset({"xscore_network"}))
     assert {"transimpedance", "relu", "driver", "integrator", "multiplier_score"} <= set(vectors)
     assert netlist.count("Vmeter_") == len(vectors)

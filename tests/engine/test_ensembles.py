@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cosim.diffusion import run as run_module
 from cosim.diffusion.config import parse
 from cosim.diffusion.run import Run
 from cosim.engine import cluster as cluster_module
@@ -186,7 +187,9 @@ def test_each_member_tells_its_corner(by_one_worker: Path) -> None:
 
 
 def test_monte_carlo_members_differ_by_their_seed() -> None:
-    netlists = [job.netlist for job in run_of(2, ensemble={"monte_carlo": 2}).simulations()]
+    netlists = [
+        job.plan.netlist for job in run_of(2, ensemble={"monte_carlo": 2}).plan.simulations()
+    ]
     seeds = [re.findall(r"seed=(\d+)", netlist) for netlist in netlists]
     assert seeds == [["1"], ["1"], ["2"], ["2"]]
 
@@ -199,7 +202,7 @@ def test_a_trace_holds_the_second_attempt_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failures: int
 ) -> None:
     executor = Scripted(failures)
-    monkeypatch.setattr(Run, "_executor", lambda *_: executor)
+    monkeypatch.setattr(run_module, "executor", lambda *_: executor)
     ending = pytest.raises(EngineError, match="divided by zero") if failures == 2 else nullcontext()
     with ending:
         run_of(1, fidelity=IDEAL).execute(tmp_path)

@@ -153,7 +153,7 @@ def test_no_false_alarm_on_lockstep_netlists(scheme: str, equation: str) -> None
     config = RunConfig.model_validate(
         {"name": "x", "task": "circle", "coupling": {"scheme": scheme}, "equation": equation}
     )
-    assert check(str(Run(config).netlist), PROJECT_NETLISTS / "x.cir") == []
+    assert check(str(Run(config).plan.netlist), PROJECT_NETLISTS / "x.cir") == []
 
 
 @pytest.mark.parametrize(

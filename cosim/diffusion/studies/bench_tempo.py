@@ -30,7 +30,7 @@ def bench_tempo(workspace: Workspace) -> Finding:
         tau = run.config.scaling.tau(trace.time_second)
         solving = trace.time_second >= run.config.scaling.precharge_second
         values = np.stack([trace[one].values for one in trace.names], axis=1)
-        state, reference = run.units(values), run.reference(0, tau)
+        state, reference = run.plan.units(values), run.problem.reference(0, tau)
         columns = [np.interp(grid, tau[solving], column[solving]) for column in state.T]
         states.append(np.stack(columns, axis=1))
         errors.append(np.abs(state - reference)[solving].max() / np.ptp(reference[solving]))
@@ -38,7 +38,7 @@ def bench_tempo(workspace: Workspace) -> Finding:
         axes[0].plot(tau[solving], state[solving], lw=0.9, label=curves)
         axes[2].plot(tau[solving], (state - reference)[solving], lw=0.8, label=curves)
         if second < 1:
-            axes[1].plot(tau[solving], run.units(values, "noise.{}")[solving], lw=0.6)
+            axes[1].plot(tau[solving], run.plan.units(values, "noise.{}")[solving], lw=0.6)
             axes[0].plot(tau[solving], reference[solving], "k--", lw=0.6)
         rows += [
             {"solve_second": second, "tau": at, "x1": one[0], "x2": one[1]}

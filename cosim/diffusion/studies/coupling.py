@@ -140,8 +140,8 @@ def _ring_error(
         "task": "circle", "fidelity": {"all": "ideal"},
         "coupling": {"scheme": str(scheme), "step_second": step_second},
     })  # fmt: skip
-    points = joined_points(pool, next(iter(run.simulations())))
-    time, state = points.time_second, run.units(points.values)
+    points = joined_points(pool, next(iter(run.plan.simulations())))
+    time, state = points.time_second, run.plan.units(points.values)
     solving = time >= run.config.scaling.precharge_second
-    exact = run.reference(0, run.config.scaling.tau(time))[solving]
+    exact = run.problem.reference(0, run.config.scaling.tau(time))[solving]
     return float(np.abs(state[solving] - exact).max() / np.ptp(exact))

@@ -55,11 +55,11 @@ CORE_WATT = Assumption(10.0, 3.0, 30.0, "W of one busy CPU core; ours, not measu
 def operations(run: Run) -> dict[str, int]:
     """Of one evaluation of the network and one Euler step: multiplications, additions, loads."""
     widths = [
-        run.network.states,
-        *(len(b) for _, b in run.network.parts[0][1].weights_and_biases()),
+        run.problem.network.states,
+        *(len(b) for _, b in run.problem.network.parts[0][1].weights_and_biases()),
     ]
     products = sum(a * b for a, b in itertools.pairwise(widths))
-    states, hidden = run.network.states, sum(widths[1:-1])
+    states, hidden = run.problem.network.states, sum(widths[1:-1])
     return {
         "multiply": products + 4 * states,  # x and score by their rates, gain, step
         "add": products + sum(widths[1:]) + hidden + 3 * states,  # biases, embedding, update
@@ -77,26 +77,26 @@ def digital_energy(counts: dict[str, int], which: str) -> float:
 
 def cpu_second(run: Run) -> dict[str, float]:
     """Measured here: seconds of one evaluation, compiled alone and by torch in a batch of 1000."""
-    compiled = CompiledScore.of(run.network)
-    point = np.zeros(run.network.states)
+    compiled = CompiledScore.of(run.problem.network)
+    point = np.zeros(run.problem.network.states)
     compiled.value_and_tangents(point, 0.5)
     started, count = time.perf_counter(), 5000
     for _ in range(count):
         compiled.value_and_tangents(point, 0.5)
     alone = (time.perf_counter() - started) / count
-    batch, now = torch.zeros(1000, run.network.states).double(), torch.tensor(0.5).double()
+    batch, now = torch.zeros(1000, run.problem.network.states).double(), torch.tensor(0.5).double()
     with torch.inference_mode():
-        run.network(batch, now)
+        run.problem.network(batch, now)
         started, count = time.perf_counter(), 200
         for _ in range(count):
-            run.network(batch, now)
+            run.problem.network(batch, now)
     return {"alone": alone, "batch": (time.perf_counter() - started) / count / len(batch)}
 
 
 def energy_by_block(workspace: Workspace, tables: dict[str, Any]) -> tuple[Run, dict[str, float]]:
     """J that each kind of block takes from the supply in one solve, its precharge included."""
     run = workspace.run("speed_energy", tables)
-    netlist, vectors = metered(str(run.netlist), frozenset({"xscore_network"}))
+    netlist, vectors = metered(str(run.plan.netlist), frozenset({"xscore_network"}))
     body = [line for line in netlist.splitlines() if not line.startswith(".save ")]
     currents = [f"i({vector.removesuffix('#branch')})" for vector in vectors.values()]
     body[-1:] = [saved([*currents, "i(vdd)"]), body[-1], ""]
@@ -187,8 +187,8 @@ def _kl_over_software(workspace: Workspace) -> dict[float, float]:
     }  # fmt: skip
     found = workspace.final_states(sweep)
     run = workspace.run("any", next(iter(sweep.values())))
-    true, limit = run.true_samples(), run.task.plot_limit
-    software = kl_histogram(run.software_samples(), true, limit)
+    true, limit = run.problem.true_samples(), run.problem.task.plot_limit
+    software = kl_histogram(run.problem.software_samples(), true, limit)
     return {
         second: kl_histogram(states, true, limit) / software
         for second, states in zip(shown, found.values(), strict=True)
@@ -202,7 +202,9 @@ def _needed(workspace: Workspace) -> dict[str, int | None]:
         tables = CIRCUIT | {"task": "circle", "equation": equation,
                             "ensemble": {"samples": workspace.size(500, 60)}}  # fmt: skip
         run, trace = workspace.trace(f"circle_{equation}", tables)
-        kl = kl_histogram(states_at(run, trace, 1.0), run.true_samples(), run.task.plot_limit)
+        kl = kl_histogram(
+            states_at(run, trace, 1.0), run.problem.true_samples(), run.problem.task.plot_limit
+        )
         needed[equation] = digital_evaluations(workspace, run, kl)
     return needed
 

@@ -33,9 +33,9 @@ BOOTSTRAPS = 400
 
 def metrics(samples: np.ndarray, run: Run) -> dict[str, float]:
     """Of samples [n, 2] to the true distribution: ours, and as the paper's authors compute them."""
-    true = run.true_samples()
+    true = run.problem.true_samples()
     return {
-        "kl_2d_nat": kl_histogram(samples, true, run.task.plot_limit),
+        "kl_2d_nat": kl_histogram(samples, true, run.problem.task.plot_limit),
         "sliced_wasserstein_unit": sliced_wasserstein(samples, true[: 10 * len(samples)]),
         "kl_pooled_nat": kl_pooled_histogram(samples, true),
         "histogram_distance": histogram_distance(samples, true),
@@ -49,7 +49,7 @@ def bootstrap_interval(samples: np.ndarray, run: Run) -> tuple[float, float]:
     interval is moved so that its middle is the KL of the samples themselves.
     Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 10 (bias).
     """
-    true, limit = run.true_samples(), run.task.plot_limit
+    true, limit = run.problem.true_samples(), run.problem.task.plot_limit
     generator = np.random.default_rng(0)
     drawn = [
         kl_histogram(samples[generator.integers(len(samples), size=len(samples))], true, limit)
@@ -73,13 +73,13 @@ def circle_generation(workspace: Workspace) -> Finding:
         run, trace = workspace.trace(f"circle_{equation}", tables)
         circuit = [states_at(run, trace, tau) for tau in SHOWN_TAU]
         software = _software_path(run)
-        true = run.true_samples()[:1500]
+        true = run.problem.true_samples()[:1500]
         for which, path in enumerate((circuit, software)):
             who = ("circuit", "software")[which]
             found = metrics(path[-1], run)
             rows.append({"solver": who, "equation": equation, "samples": count, **found})
             for axis, tau, points in zip(axes[2 * place + which], SHOWN_TAU, path, strict=True):
-                draw_points(axis, points, true, run.task.plot_limit)
+                draw_points(axis, points, true, run.problem.task.plot_limit)
                 axis.set_title(
                     f"{who} {equation.upper()}, tau = {tau:g}"
                     + (f"\nKL {found['kl_2d_nat']:.3f}" if tau == 1 else "")
@@ -102,15 +102,18 @@ def circle_generation(workspace: Workspace) -> Finding:
 def states_at(run: Run, trace: Trace, tau: float) -> np.ndarray:
     """States of all members at a bench time [members, states]."""
     time_second = float(run.config.scaling.time_second(np.float64(tau)))
-    names = [signal.name for signal in run.netlist.signals]
+    names = [signal.name for signal in run.plan.netlist.signals]
     states = []
     for number in range(trace.members or 0):
         member = trace.member(number)
         values = np.zeros((1, len(names)))
-        for name in ("reference.out", *(f"integrator_{k}.out" for k in range(run.network.states))):
+        for name in (
+            "reference.out",
+            *(f"integrator_{k}.out" for k in range(run.problem.network.states)),
+        ):
             recorded = np.interp(time_second, member.time_second, member[name].values)
             values[0, names.index(name)] = recorded
-        states.append(run.units(values)[0])
+        states.append(run.plan.units(values)[0])
     return np.array(states)
 
 
@@ -119,12 +122,12 @@ SOFTWARE_STEPS = 1000
 
 def _software_path(run: Run) -> list[np.ndarray]:
     """The software's states at the shown tau: each is the end of a run cut there."""
-    network, sde = run.network, run.task.sampling_sde
-    start = torch.from_numpy(run.initial_states)
+    network, sde = run.problem.network, run.problem.task.sampling_sde
+    start = torch.from_numpy(run.problem.initial_states)
     if run.config.equation == "ode":
         return [heun(network, sde, start, SOFTWARE_STEPS, until=tau).numpy() for tau in SHOWN_TAU]
     draws = np.stack(
-        [draws for k in range(len(start)) if (draws := run.draws(k)) is not None], axis=1
+        [draws for k in range(len(start)) if (draws := run.problem.draws(k)) is not None], axis=1
     )
     return [
         driven_euler(network, sde, start, torch.from_numpy(draws), until=tau).numpy()
@@ -148,7 +151,7 @@ def kl_vs_steps(workspace: Workspace) -> Finding:
         run, trace = workspace.trace(f"circle_{equation}", tables)
         runs[equation] = run
         analog[equation] = kl_histogram(
-            states_at(run, trace, 1.0), run.true_samples(), run.task.plot_limit
+            states_at(run, trace, 1.0), run.problem.true_samples(), run.problem.task.plot_limit
         )
     figure, axes = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained", sharey=True)
     rows: list[dict[str, Any]] = []
@@ -209,7 +212,7 @@ def digital_evaluations(workspace: Workspace, run: Run, kl: float) -> int | None
     """Fewest evaluations of a digital sampler for samples as good as `kl`."""
     rows: list[dict[str, Any]] = []
     for sampler in SAMPLERS[run.config.equation]:
-        rows += _swept(run, sampler, len(run.initial_states), workspace.size(8, 3))
+        rows += _swept(run, sampler, len(run.problem.initial_states), workspace.size(8, 3))
     return _fewest(rows, kl)
 
 
@@ -228,7 +231,7 @@ def _swept(run: Run, sampler: str, count: int, seeds: int) -> list[dict[str, Any
 
 
 def _digital_kl(run: Run, sampler: str, steps: int, count: int, seed: int) -> float:
-    network, sde = run.network, run.task.sampling_sde
+    network, sde = run.problem.network, run.problem.task.sampling_sde
     start = initial_states(count, network.states, seed)
     if sampler == "euler_maruyama":
         generator = torch.Generator().manual_seed(seed)
@@ -236,4 +239,4 @@ def _digital_kl(run: Run, sampler: str, steps: int, count: int, seed: int) -> fl
         ends = driven_euler(network, sde, start, noise)
     else:
         ends = {"euler": euler, "heun": heun}[sampler](network, sde, start, steps)
-    return kl_histogram(ends.numpy(), run.true_samples(), run.task.plot_limit)
+    return kl_histogram(ends.numpy(), run.problem.true_samples(), run.problem.task.plot_limit)

@@ -18,7 +18,7 @@ def letters_generation(workspace: Workspace) -> Finding:
     """Latents of each class, circuit over the data, decoded images, KL and class accuracy."""
     count = workspace.size(200, 12)
     codec = load_codec("letters", PROJECT_MODELS)
-    classes = workspace.run("letters", {"task": "letters"}).task.classes
+    classes = workspace.run("letters", {"task": "letters"}).problem.task.classes
     figure = plt.figure(figsize=(13, 9.5), layout="constrained")
     parts: Any = figure.subfigures(2, 1, height_ratios=[1.15, 1])
     upper, lower = parts
@@ -29,8 +29,8 @@ def letters_generation(workspace: Workspace) -> Finding:
         tables = CIRCUIT | {"task": "letters", "condition": {"label": name},
                             "ensemble": {"samples": count}}  # fmt: skip
         run, trace = workspace.trace(f"letters_{name}", tables)
-        found = {"circuit": states_at(run, trace, 1.0), "software": run.software_samples()}
-        draw_points(planes[number], found["circuit"], run.true_samples()[:1500], 1.0)
+        found = {"circuit": states_at(run, trace, 1.0), "software": run.problem.software_samples()}
+        draw_points(planes[number], found["circuit"], run.problem.true_samples()[:1500], 1.0)
         for place, (who, samples) in enumerate(found.items()):
             images = codec.decode(samples)
             accuracy = float(np.mean(codec.classify(images) == number))

@@ -124,18 +124,18 @@ def macro_prediction(workspace: Workspace) -> Finding:
         {"macro": {**shared, **MACRO}, "transistor": {**shared, **WHOLE}}
     )
     run = workspace.run("software", {**shared, **MACRO})
-    found["software"] = run.software_samples()
+    found["software"] = run.problem.software_samples()
     return compare_levels(run, found)
 
 
 def compare_levels(run: Any, found: dict[str, np.ndarray]) -> Finding:
     """KL of samples from the same starts at several levels, with bootstrap intervals."""
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
-    true = run.true_samples()
+    true = run.problem.true_samples()
     rows: list[dict[str, Any]] = []
     for place, (name, samples) in enumerate(found.items()):
         low, high = bootstrap_interval(samples, run)
-        kl = kl_histogram(samples, true, run.task.plot_limit)
+        kl = kl_histogram(samples, true, run.problem.task.plot_limit)
         axes[0].errorbar(place, kl, [[kl - low], [high - kl]], marker="o", capsize=4)
         distance = np.linalg.norm(samples - found["software"], axis=1)
         rows.append({"level": name, "samples": len(samples), **metrics(samples, run),

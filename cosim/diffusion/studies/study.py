@@ -130,10 +130,10 @@ class Workspace:
         return found
 
     def _final_states(self, run: Run, pool: WorkerPool, name: str) -> np.ndarray:
-        count, path = len(run.initial_states), self.folder / f"{_key(run)}.csv"
+        count, path = len(run.problem.initial_states), self.folder / f"{_key(run)}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         known = _read_states(path)
-        missing = (job for job in run.simulations() if job.member not in known)
+        missing = (job for job in run.plan.simulations() if job.member not in known)
         last: dict[int, np.ndarray] = {}
         with path.open("a", encoding="utf8") as file:
             for message in run_ensemble(pool, missing) if len(known) < count else ():
@@ -142,7 +142,7 @@ class Workspace:
                 elif isinstance(message, Failed):
                     raise EngineError(f"Sample {message.member} of '{name}': {message.error}")
                 elif isinstance(message, Finished):
-                    state = run.units(last.pop(message.member))[0]
+                    state = run.plan.units(last.pop(message.member))[0]
                     known[message.member] = state
                     cells = ",".join(map(repr, state.tolist()))
                     print(f"{message.member},{cells}", file=file, flush=True)
@@ -172,7 +172,7 @@ def _same_run(path: Path, run: Run) -> Trace | None:
     provenance = trace.provenance
     same = (provenance.configuration_toml, provenance.model_sha256) == (
         run.config.to_toml(),
-        run.model_sha256,
+        run.problem.model_card.sha256,
     )
     if same:
         return trace
@@ -185,7 +185,7 @@ def _key(run: Run) -> str:
     said = run.config.model_dump(
         mode="json", exclude={"name": True, "engine": True, "ensemble": {"samples"}}
     )
-    text = json.dumps([said, run.model_sha256, str(run.netlist)], sort_keys=True)
+    text = json.dumps([said, run.problem.model_card.sha256, str(run.plan.netlist)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 

@@ -47,12 +47,14 @@ def solver_waveforms(workspace: Workspace) -> Finding:
     scaling, time = run.config.scaling, trace.time_second
     tau = scaling.tau(time)
     values = np.stack([trace[name].values for name in trace.names], axis=1)
-    state, raw = run.units(values), run.units(values, "score.{}")
-    reference = run.reference(0, tau)
+    state, raw = run.plan.units(values), run.plan.units(values, "score.{}")
+    reference = run.problem.reference(0, tau)
     with torch.inference_mode():
-        score = run.network.raw_output(torch.from_numpy(state), torch.from_numpy(1 - tau)).numpy()
+        score = run.problem.network.raw_output(
+            torch.from_numpy(state), torch.from_numpy(1 - tau)
+        ).numpy()
     figure, axes = plt.subplots(4, 1, figsize=(9, 11), sharex=True, layout="constrained")
-    for index in range(run.network.states):
+    for index in range(run.problem.network.states):
         colour = f"C{index}"
         axes[0].plot(MICRO * time, state[:, index], color=colour, label=f"x{index + 1} circuit")
         axes[0].plot(MICRO * time, reference[:, index], "k--", lw=0.8)
@@ -89,7 +91,7 @@ def solver_waveforms(workspace: Workspace) -> Finding:
     ]
     caption = (
         f"One solve of the ring in {scaling.solve_second * MICRO:g} us, the whole solver in the "
-        f"netlist, all blocks {level}: {run.netlist.size}. Largest error of the state "
+        f"netlist, all blocks {level}: {run.plan.netlist.size}. Largest error of the state "
         f"{100 * error:.2f} % of its range; mean supply current {current.mean():.1f} mA"
     )
     return Finding(figure, rows, caption)
@@ -147,16 +149,16 @@ def embedding_waveforms(workspace: Workspace) -> Finding:
         "task": "circle", "score": "analog", "fidelity": {"all": "ideal", "dac": "macro"},
     }  # fmt: skip
     run = workspace.run("embedding_waveforms", tables)
-    channels = embedding_nodes(len(run.network.parts[0][1].frequencies))
+    channels = embedding_nodes(len(run.problem.network.parts[0][1].frequencies))
     vectors = {node: f"xscore_network.{node}" for node in channels}
     vectors |= {"half_beta": "half_beta", "analog_ground": "analog_ground"}
-    found = recorded(run.netlist, vectors.values())
+    found = recorded(run.plan.netlist, vectors.values())
     scaling = run.config.scaling
     tau, ground = scaling.tau(found["time"]), found["analog_ground"]
     figure, axes = plt.subplots(3, 1, figsize=(9, 10), sharex=True, layout="constrained")
     rows: list[dict[str, Any]] = []
     solving = found["time"] >= scaling.precharge_second
-    network = run.network.parts[0][1]
+    network = run.problem.network.parts[0][1]
     exact = network.embedding(torch.from_numpy(1 - tau)).detach().numpy()
     worst = 0.0
     each = len(channels) // 2
@@ -175,7 +177,7 @@ def embedding_waveforms(workspace: Workspace) -> Finding:
     axes[2].plot(tau[solving], half_beta[solving], label="g^2/2 = beta/2, score path")
     axes[2].plot(tau[solving], -half_beta[solving], label="f = -beta/2, state path")
     for k in shown:
-        half = float(run.circuit_sde.beta(torch.tensor(1 - tau[k]))) / 2
+        half = float(run.problem.circuit_sde.beta(torch.tensor(1 - tau[k]))) / 2
         rows.append({"tau": tau[k], "channel": "half_beta", "unit": half_beta[k], "exact": half})
     for axis, label in zip(axes, ("sin channels (units)", "cos channels (units)", "V, 1 V for 1"),
                            strict=True):  # fmt: skip

@@ -1,0 +1,135 @@
+"""The circuit of a run: its transistors, its solver, and the score network that is in it."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from cosim.circuits.analog_switch import AnalogSwitchSpec, analog_switch, on_resistance
+from cosim.circuits.dac import Converters, converters
+from cosim.circuits.multiplier import MultiplierSpec, multiplier
+from cosim.circuits.opamp import OpAmpSpec, op_amp
+from cosim.diffusion.circuit.mapping import MappedNetwork, frozen, map_score
+from cosim.diffusion.circuit.score_network import score_blocks
+from cosim.diffusion.circuit.solver import AnalogScore, ScoreSource, Solver
+from cosim.diffusion.config import RunConfig, Variant
+from cosim.diffusion.problem import Problem
+from cosim.errors import ConfigurationError
+from cosim.process.process import Process, find_process
+
+
+@dataclass(frozen=True)
+class Design:
+    """The blocks of one variant of the transistors.
+
+    Attributes:
+        model_folder: of the transistor models as the netlist names them; None where they are
+            installed.
+    """
+
+    problem: Problem
+    variant: Variant
+    model_folder: Path | None = None
+
+    @property
+    def config(self) -> RunConfig:
+        """Of the run."""
+        return self.problem.config
+
+    @cached_property
+    def process(self) -> Process:
+        """The transistors at the variant's corner or draw, and the run's temperature."""
+        process, variant = self.config.process, self.variant
+        return find_process(process.name)(
+            variant.corner, process.temperature_celsius, variant.monte_carlo_seed, self.model_folder
+        )
+
+    @cached_property
+    def solver(self) -> Solver:
+        """The circuit generator."""
+        config, sde, network = self.config, self.problem.circuit_sde, self.problem.network
+        supply, fidelity = config.scaling.supply_volt, config.fidelity
+        switch = AnalogSwitchSpec(supply_volt=supply)
+        return Solver(
+            states=network.states,
+            scaling=config.scaling,
+            beta_start=sde.beta_max,
+            beta_end=sde.beta_min,
+            output_gain=network.output_gain,
+            op_amp=op_amp(
+                fidelity.opamp,
+                OpAmpSpec(supply_volt=supply, topology=config.op_amp.topology),
+                self.process,
+            ),
+            switch=analog_switch(fidelity.switch, switch, self.process),
+            switch_on_ohm=on_resistance(fidelity.switch, switch, self.process),
+            multiplier=multiplier(
+                fidelity.multiplier, -1.0, MultiplierSpec.of_supply(supply), self.process
+            ),
+            process=self.process if fidelity.needs_process else None,
+            score_weights=tuple(network.weight for network in self._mapped) or (1.0,),
+            converters=self._converters,
+            reference=fidelity.reference,
+            offset_volts=self._offset_volts,
+        )
+
+    @property
+    def _offset_volts(self) -> tuple[float, ...]:
+        op_amp = self.config.op_amp
+        if not op_amp.offset_volt:
+            return ()
+        draws = np.random.default_rng(op_amp.offset_seed).standard_normal(
+            self.problem.network.states
+        )
+        return tuple(op_amp.offset_volt * draws)
+
+    @property
+    def _mapped(self) -> tuple[MappedNetwork, ...]:
+        """Networks in the netlist; none where the score is stepped in torch."""
+        return () if self.config.score == "torch" else self.programmed
+
+    @cached_property
+    def programmed(self) -> tuple[MappedNetwork, ...]:
+        """The networks as conductances.
+
+        Raises:
+            ConfigurationError: a calibration of another number of outputs.
+        """
+        fitted, states = self.config.calibration, self.problem.network.states
+        if len(fitted.gains) not in (0, states):
+            raise ConfigurationError(
+                f"[calibration] has {len(fitted.gains)} gains, but the score has {states} outputs. "
+                "Give one for each, as `cosim calibrate` does."
+            )
+        return map_score(
+            self.problem.network, self.config.window, fitted.gains, fitted.offsets_unit
+        )
+
+    @cached_property
+    def _converters(self) -> Converters | None:
+        config = self.config
+        return converters(
+            config.fidelity, config.scaling.supply_volt, self.process, config.noise.updates
+        )
+
+    def score_source(self, outside: ScoreSource | None) -> ScoreSource:
+        """Layers in the netlist, if any, and `outside` for what is not."""
+        if self.config.score == "torch":
+            assert outside is not None
+            return outside
+        return self._score_in_netlist(outside)
+
+    def _score_in_netlist(self, outside: ScoreSource | None) -> AnalogScore:
+        supply = self.config.scaling.supply_volt
+        blocks = score_blocks(self.config.fidelity, supply, self.process, self._converters)
+        return AnalogScore(self.programmed, self.config.scaling, blocks, outside)
+
+    def score_bench(self, t: float) -> str:
+        """Netlist, without analysis, of the score network at one diffusion time: see
+        `Solver.score_bench`.
+        """
+        networks = tuple(frozen(network, t) for network in self.programmed)
+        score = replace(self._score_in_netlist(None), networks=networks)
+        circuit = self.solver.score_bench(score)
+        return f"{str(circuit).rstrip()}\n{self.solver.tolerances.line}"

@@ -1,0 +1,210 @@
+"""From a run's configuration to its members: netlists, blocks in lockstep, simulations."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from cosim.diffusion.circuit.design import Design
+from cosim.diffusion.circuit.solver import (
+    PRECHARGE_SWITCHES,
+    PlaybackScore,
+    ScoreSource,
+    activation_node,
+)
+from cosim.diffusion.config import RunConfig
+from cosim.diffusion.problem import Problem
+from cosim.diffusion.score.block import (
+    ReadNoiseFunction,
+    ScoreFunction,
+    last_layer_block,
+    score_block,
+)
+from cosim.diffusion.score.compiled import CompiledScore
+from cosim.diffusion.score.network import ScoreNetwork
+from cosim.engine.worker import Simulation
+from cosim.errors import ConfigurationError
+from cosim.lockstep.lockstep import Block, Stepping
+from cosim.netlist.netlist import Netlist
+from cosim.simulation.resume import resumed
+
+STATE = "integrator_{}.out"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be simulated: all samples of one variant of the transistors after another.
+
+    Attributes:
+        model_folder: of the transistor models as the netlist names them; None where they are
+            installed.
+    """
+
+    config: RunConfig
+    model_folder: Path | None = None
+
+    @cached_property
+    def problem(self) -> Problem:
+        """What the circuit solves."""
+        return Problem(self.config)
+
+    @cached_property
+    def designs(self) -> tuple[Design, ...]:
+        """The circuit at each variant of the transistors."""
+        variants = self.config.variants
+        return tuple(Design(self.problem, variant, self.model_folder) for variant in variants)
+
+    @property
+    def design(self) -> Design:
+        """The first member's circuit."""
+        return self.designs[0]
+
+    @property
+    def members(self) -> int:
+        """How many simulations there are."""
+        return len(self.config.variants) * len(self.problem.initial_states)
+
+    @property
+    def notes(self) -> dict[int, str]:
+        """What each member's transistors are, where they differ."""
+        variants = self.config.variants
+        if len(variants) == 1:
+            return {}
+        of_members = itertools.product(variants, self.problem.initial_states)
+        return {number: variant.description for number, (variant, _) in enumerate(of_members)}
+
+    def check(self) -> None:
+        """Refuse what cannot be simulated.
+
+        Raises:
+            ConfigurationError: an unknown process or corner, or a step longer than the solve.
+        """
+        for design in self.designs:
+            _ = design.process
+        steps = self.config.scaling.solve_second / self.config.coupling.step_second
+        if steps < 1:
+            raise ConfigurationError(
+                f"The coupling step {self.config.coupling.step_second:g} s is longer than the "
+                f"solve, {self.config.scaling.solve_second:g} s. Choose `step_second` below it."
+            )
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """What is stepped in lockstep: the score, unless it is in the netlist."""
+        return self.blocks_of(0)
+
+    def blocks_of(self, sample: int) -> tuple[Block, ...]:
+        """The same of a sample: cells that are read have noise of their own in each."""
+        if self.config.score == "analog":
+            return ()
+        scaling, (states, scores) = self.config.scaling, self.design.solver.ports
+        if self.config.score == "torch":
+            return (score_block(self._score_function(sample), states, scores),)
+        network = self.problem.network
+        assert isinstance(network, ScoreNetwork)  # as there is no guidance
+        units = range(network.weights_and_biases()[-1][0].shape[1])
+        return (last_layer_block(network, scaling, tuple(map(activation_node, units)), scores),)
+
+    def _score_function(self, sample: int) -> ScoreFunction:
+        """The score in torch: the network's, or as its arrays are programmed and read."""
+        window, scaling, programmed = self.config.window, self.config.scaling, self.design
+        if not window.read_noise:
+            exact = CompiledScore.of(self.problem.network)
+            score = exact if window.exact else CompiledScore.read(programmed.programmed)
+            return ScoreFunction(score, scaling)
+        seed = (self.config.ensemble.seed, sample)
+        updates = self.config.noise.updates
+        return ReadNoiseFunction(programmed.programmed, scaling, window.read_noise, updates, seed)
+
+    @cached_property
+    def netlist(self) -> Netlist:
+        """The first member's netlist, as the engine simulates it."""
+        return self._netlist(self.design, self._source(self.design), 0)
+
+    def played_back(self, time_second: np.ndarray, score_volts: np.ndarray) -> Netlist:
+        """The first member's netlist with recorded score volts [n, states] in place of blocks."""
+        source = self.design.score_source(PlaybackScore(time_second, score_volts))
+        return self._netlist(self.design, source, 0)
+
+    def _source(self, design: Design) -> ScoreSource:
+        port = self.blocks[0].port(self.config.coupling.scheme) if self.blocks else None
+        return design.score_source(port)
+
+    def _netlist(self, design: Design, score: ScoreSource, sample: int) -> Netlist:
+        state, step = self.problem.initial_states[sample], self.config.coupling.step_second
+        return design.solver.netlist(state, score, step, self.problem.noise(sample))
+
+    def _initial_inputs(self, state: np.ndarray) -> tuple[float, ...]:
+        """Voltages of the blocks' inputs at tau = 0."""
+        if not self.blocks:
+            return ()
+        if self.config.score == "split":
+            network = self.problem.network
+            assert isinstance(network, ScoreNetwork)
+            with torch.inference_mode():
+                hidden, _ = network.hidden_and_raw(torch.from_numpy(state), torch.ones(()).double())
+            state = hidden[-1].numpy()
+        return tuple(self.config.scaling.node_volt(state))
+
+    @property
+    def _stepping(self) -> Stepping:
+        coupling = self.config.coupling
+        if not self.blocks:
+            return Stepping()
+        return Stepping(coupling.tolerance_volt, coupling.communication_second)
+
+    def simulations(self) -> Iterator[Simulation]:
+        """One for each member, by number."""
+        members = itertools.count()
+        for design in self.designs:
+            for simulation in self._samples(design):
+                yield replace(simulation, member=next(members))
+
+    def _samples(self, design: Design) -> Iterator[Simulation]:
+        """Samples of the probability-flow equation share the netlist's text and differ in initial
+        conditions; those of the SDE have noise of their own too.
+        """
+        source = self._source(design)
+        first = self._netlist(design, source, 0)
+        shared, own = str(first), self.config.equation == "sde"
+        for sample, state in enumerate(self.problem.initial_states):
+            yield Simulation(
+                member=sample,
+                netlist=str(self._netlist(design, source, sample)) if own else shared,
+                stop_second=self.config.scaling.stop_second,
+                saved=tuple(signal.vector for signal in first.signals),
+                sources=design.solver.initial_volts(state),
+                blocks=self.blocks_of(sample) if self.config.window.read_noise else self.blocks,
+                scheme=self.config.coupling.scheme,
+                initial_volts=self._initial_inputs(state),
+                stepping=self._stepping,
+            )
+
+    def continued(
+        self, simulation: Simulation, at_second: float, values: np.ndarray
+    ) -> Simulation | None:
+        """The rest of a member's simulation from its recorded signals [signals] at a time; None
+        before the solve has begun.
+        """
+        precharge_second = self.config.scaling.precharge_second
+        if at_second <= precharge_second:
+            return None
+        volts = self.design.solver.initial_volts(self.units(values[None])[0])
+        return resumed(simulation, at_second, precharge_second, volts, PRECHARGE_SWITCHES)
+
+    def units(self, values: np.ndarray, pattern: str = STATE) -> np.ndarray:
+        """What recorded node volts [points, signals] stand for against the analog ground [points,
+        states]; `pattern` names the signals, one for each state.
+        """
+        names = [signal.name for signal in self.netlist.signals]
+        volts = values[:, self.columns(pattern)] - values[:, [names.index("reference.out")]]
+        return volts / self.config.scaling.volt_per_unit
+
+    def columns(self, pattern: str) -> list[int]:
+        """Where the signals of each state are among the recorded ones."""
+        names = [signal.name for signal in self.netlist.signals]
+        return [names.index(pattern.format(index)) for index in range(self.problem.network.states)]
