@@ -9,13 +9,13 @@ Source: ngspice manual, chapters 2, 11 and 14; Vladimirescu, The SPICE Book, cha
 import difflib
 import math
 import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from cosim.errors import ConvergenceError, EngineError, NetlistError
+from cosim.errors import EngineError, NetlistError
 from cosim.netlist.parse import GROUND, Device, Parsed, number, statements
 
 LARGEST = 1e9
@@ -45,20 +45,6 @@ OPTIONS = frozenset(_OPTIONS.split())
 
 ANALYSES = (".op", ".dc", ".ac", ".noise", ".tran", ".pz", ".sens", ".tf", ".disto", ".sp", ".pss")
 
-IGNORED = (
-    (r"IC on non-existent node", "an initial condition names a node that does not exist"),
-    (r"Nodeset on non-existent node", "a nodeset names a node that does not exist"),
-    (r"unrecognized parameter|unknown parameter", "a parameter is unknown and was left out"),
-    (r"non-increasing PWL", "a PWL source's times do not increase"),
-    (r"unsupported integration method", "the method is unknown; the default was taken"),
-    (r"not positive definite", "the coupling of inductors has more than the whole flux"),
-    (r"is too small, set to", "a resistance of 0 was replaced by another"),
-    (r"\bfailed!", "a measurement failed"),
-    (r"can't find (the )?model|unable to find definition of model", "a model is missing"),
-)  # fmt: skip
-"""What ngspice prints, and what it then did."""
-
-_IGNORED = [(re.compile(pattern, re.IGNORECASE), meaning) for pattern, meaning in IGNORED]
 _TITLED_ELEMENT = re.compile(
     r"^\s*(?:[rcl]\w*\s+\S+\s+\S+\s+[{']?[\d.+-]|[vi]\w*\s+\S+\s+\S+\s+(?:dc\b|ac\b|sin\b|pulse\b|"
     r"pwl\b|exp\b|sffm\b|[\d.+-])|[dqmjx]\w*(?:\s+\S+){3,}\s+\w+\s*=|\.\w+)",
@@ -66,7 +52,9 @@ _TITLED_ELEMENT = re.compile(
 )
 _SINE = re.compile(r"\bsin\s*\(?\s*(\S+)[\s,]+(\S+)[\s,]+([^\s,)]+)", re.IGNORECASE)
 _INITIAL = re.compile(r"v\s*\(\s*([^\s,()]+)\s*\)\s*=\s*([^\s,()]+)", re.IGNORECASE)
-_SAVED = re.compile(r"\bv\s*\(\s*([^\s,()]+)\s*\)", re.IGNORECASE)
+_SAVED = re.compile(r"\b(?P<letter>[vi])\s*\(\s*(?P<name>[^\s,()]+)\s*\)|(?P<vector>[^\s()]+)")
+_KEYWORDS = frozenset(("all", "alli", "allv", "none", "nosub"))
+_OUTPUT = re.compile(r"v\s*\(\s*([^\s,()]+)\s*(?:,\s*([^\s,()]+)\s*)?\)", re.IGNORECASE)
 
 
 @dataclass
@@ -77,7 +65,9 @@ class Asked:
         analysis: the words of its analysis line, lower case.
         stop_second: of its transient.
         initial_volts: of `.ic`, by node.
-        saved_nodes: of `.save`.
+        saved: of `.save`: what it names, and the vector that has to come of it.
+        output_nodes: between which `.noise`, `.tf`, `.sens` or `.pz` looks.
+        measures: names of `.meas`, and the analysis each is of.
         shortest_period_second: of its sine sources.
         external_sources: sources that a program has to drive.
     """
@@ -85,9 +75,16 @@ class Asked:
     analysis: list[str] = field(default_factory=list)
     stop_second: float | None = None
     initial_volts: dict[str, float] = field(default_factory=dict)
-    saved_nodes: set[str] = field(default_factory=set)
+    saved: dict[str, str] = field(default_factory=dict)
+    output_nodes: tuple[str, ...] = ()
+    measures: dict[str, str] = field(default_factory=dict)
     shortest_period_second: float = math.inf
     external_sources: list[str] = field(default_factory=list)
+
+    @property
+    def kind(self) -> str:
+        """The word of its analysis line, such as '.tran'; '' without one."""
+        return self.analysis[0] if self.analysis else ""
 
 
 def read_asked(netlist: str) -> Asked:
@@ -105,7 +102,7 @@ def read_asked(netlist: str) -> Asked:
             "would be left out. Put a title line before it."
         )
     asked = Asked()
-    counts: Counter[str] = Counter()
+    found: list[tuple[int, str]] = []
     depth, stimulated = 0, False
     for line, statement in statements(netlist, titled=True):
         words = statement.lower().replace("=", " = ").split()
@@ -113,14 +110,16 @@ def read_asked(netlist: str) -> Asked:
         if words[0] in (".option", ".options"):
             _known_options(line, words[1:])
         elif words[0] in ANALYSES:
-            counts[words[0]] += 1
-            _take_analysis(asked, words)
+            found.append((line, statement))
+            _take_analysis(asked, words, statement)
         elif words[0] == ".ic":
             for node, text in _INITIAL.findall(statement):
                 if (value := number(text)) is not None:
                     asked.initial_volts[node.lower()] = value
         elif words[0] == ".save":
-            asked.saved_nodes.update(node.lower() for node in _SAVED.findall(statement))
+            asked.saved |= _saved(statement)
+        elif words[0] in (".meas", ".measure") and len(words) > 2:
+            asked.measures[words[2]] = words[1]
         elif words[0][0] in "vi":
             stimulated = stimulated or "ac" in words
             if "external" in words[3:]:
@@ -133,22 +132,36 @@ def read_asked(netlist: str) -> Asked:
             match = _SINE.search(statement) if depth == 0 else None
             if match and (hertz := number(match[3])):
                 asked.shortest_period_second = min(asked.shortest_period_second, 1 / abs(hertz))
-    repeated = [name for name, count in counts.items() if count > 1]
-    if repeated:
+    if len(found) > 1:
+        (line, first), (other_line, second) = found[:2]
         raise NetlistError(
-            f"The netlist has {counts[repeated[0]]} {repeated[0]} lines; ngspice would give one "
-            "result or mix them. Leave one, and run the others by themselves."
+            f"The netlist has {len(found)} analyses: '{first}' (line {line}) and '{second}' (line "
+            f"{other_line}); ngspice would mix their results. Leave one, and run the others by "
+            "themselves."
         )
-    if counts[".ac"] and not stimulated:
+    if asked.kind == ".ac" and not stimulated:
         raise NetlistError(
             "The netlist asks for a small-signal response, but no source has an AC value: it would "
             "be 0 everywhere. Give the input source one, such as `ac 1`."
         )
-    if not counts:
+    if not found:
         raise NetlistError(
             "The netlist asks for no analysis. Add an .op, .dc, .ac, .noise or .tran line."
         )
     return asked
+
+
+def _saved(statement: str) -> dict[str, str]:
+    """What a `.save` line names, and the vector of each."""
+    saved = {}
+    for match in _SAVED.finditer(statement.lower().partition(" ")[2]):
+        if match["letter"] == "v" and match["name"] not in (GROUND, "gnd"):
+            saved[match[0]] = match["name"]
+        elif match["letter"] == "i":
+            saved[match[0]] = f"{match['name']}#branch"
+        elif match["vector"] and match["vector"] not in _KEYWORDS:
+            saved[match[0]] = match["vector"]
+    return saved
 
 
 def _known_options(line: int, words: list[str]) -> None:
@@ -163,40 +176,14 @@ def _known_options(line: int, words: list[str]) -> None:
             )
 
 
-def _take_analysis(asked: Asked, words: list[str]) -> None:
+def _take_analysis(asked: Asked, words: list[str], statement: str) -> None:
     asked.analysis = words
+    if words[0] == ".pz":
+        asked.output_nodes = tuple(words[1:5])
+    elif words[0] in (".noise", ".sens", ".tf") and (match := _OUTPUT.search(statement.lower())):
+        asked.output_nodes = tuple(node for node in match.groups() if node)
     if words[0] == ".tran" and len(words) > 2:
         asked.stop_second = number(words[2])
-
-
-def audit_messages(lines: Iterable[str], asked: Asked) -> None:
-    """Take what ngspice printed as a warning for what it is.
-
-    Raises:
-        NetlistError: it left out or replaced what was asked for.
-        ConvergenceError: it took the end of a transient with relaxed steps for the operating
-            point. A transient analysis may begin so, as from power-up, unless a node is held by
-            nothing.
-    """
-    said = [line.strip() for line in lines]
-    if any("Transient op finished" in line for line in said):
-        singular = next((line for line in said if "singular matrix" in line), None)
-        if singular is not None or asked.analysis[:1] != [".tran"]:
-            raise ConvergenceError(
-                "ngspice found no operating point by Newton's method, gmin or source stepping, and "
-                "took the state at the end of a transient with relaxed steps for it. It printed: "
-                f"{singular or 'Transient op finished'}. Look at what holds the node named, if "
-                "one is; `cosim check` finds nodes that nothing holds; `.nodeset` helps where the "
-                "circuit has several states."
-            )
-    for index, line in enumerate(said):
-        for pattern, meaning in _IGNORED:
-            if pattern.search(line):
-                around = " | ".join(part for part in said[max(index - 2, 0) : index + 2] if part)
-                raise NetlistError(
-                    f"ngspice gave a result, but {meaning}. It printed: {around}. Correct the "
-                    "netlist; `cosim check` finds most faults of this kind."
-                )
 
 
 def audit_answer(asked: Asked, vectors: Mapping[str, np.ndarray]) -> None:
@@ -214,14 +201,31 @@ def audit_answer(asked: Asked, vectors: Mapping[str, np.ndarray]) -> None:
     for name, values in vectors.items():
         if len(values):  # the current of a device without one is empty
             _require_finite(name, values, asked)
-    missing = sorted(node for node in asked.saved_nodes if node not in vectors and node != GROUND)
+    missing = sorted(
+        name for name, vector in asked.saved.items() if not len(vectors.get(vector, ()))
+    )
     if missing:
         raise EngineError(
-            f"ngspice recorded nothing for the saved nodes {missing}: they do not exist. Correct "
-            "their names in `.save`."
+            f"ngspice recorded nothing for what `.save` names: {', '.join(missing)}. It does not "
+            "exist. Correct the names."
         )
     if "time" in vectors:
         _audit_transient(asked, vectors)
+
+
+def audit_measures(asked: Asked, measures: Mapping[str, float]) -> None:
+    """Each `.meas` has to have a finite result.
+
+    Raises:
+        EngineError: one has none.
+    """
+    for name, analysis in asked.measures.items():
+        if not math.isfinite(measures.get(name, math.nan)):
+            raise EngineError(
+                f"The measurement '{name}' has no result. It is of a '{analysis}' analysis, and "
+                f"the netlist runs '{asked.kind}'. Make them the same, and correct what it "
+                "measures."
+            )
 
 
 def _require_finite(name: str, values: np.ndarray, asked: Asked) -> None:

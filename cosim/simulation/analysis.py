@@ -9,7 +9,7 @@ from cosim.engine.audit import ANALYSES, read_asked
 from cosim.engine.session import NgspiceSession
 from cosim.errors import NetlistError
 from cosim.netlist.check import check
-from cosim.netlist.parse import read_text, statements
+from cosim.netlist.parse import GROUND, read_text, statements
 
 AROUND_OPERATING_POINT = (".op", ".ac", ".noise", ".pz", ".sens", ".tf")
 ABSCISSAE = ("time", "frequency", "v-sweep", "i-sweep", "temp-sweep")
@@ -36,8 +36,14 @@ def simulate(netlist: str, path: Path) -> dict[str, np.ndarray]:
             f"wrongly. The first: {findings[0]} `cosim check` lists them all."
         )
     session = NgspiceSession.start()
-    if read_asked(netlist).analysis[0] in AROUND_OPERATING_POINT:
-        session.operating_point(circuit_alone(netlist), path=path)
+    asked = read_asked(netlist)
+    if asked.kind in AROUND_OPERATING_POINT:
+        found = session.operating_point(circuit_alone(netlist), path=path)
+        if missing := sorted(set(asked.output_nodes) - set(found) - {GROUND, "gnd"}):
+            raise NetlistError(
+                f"'{' '.join(asked.analysis)}' looks at nodes that do not exist: "
+                f"{', '.join(missing)}; ngspice would answer 0. Correct their names."
+            )
     return session.analyse(netlist)
 
 

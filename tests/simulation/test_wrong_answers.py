@@ -56,7 +56,23 @@ WRONG = {
     "misspelt subcircuit parameter": (
         ".subckt s p r=1k\nR1 p 0 {r}\n.ends\nV1 a 0 1\nX1 a s rr=5\n.op", "has no parameter 'rr'"
     ),
-    "misspelt saved node": (RC + ".save v(b) v(bb)\n.tran 10n 1u", r"\['bb'\]"),
+    "misspelt saved node": (RC + ".save v(b) v(bb)\n.tran 10n 1u", r"v\(bb\)"),
+    "misspelt saved source": (RC + ".save v(b) i(v9)\n.tran 10n 1u", r"i\(v9\)"),
+    "misspelt saved device": (RC + ".save v(b) @r9[i]\n.tran 10n 1u", r"@r9\[i\]"),
+    "resistor without a value: left out": (
+        "V1 a 0 1\nR1 a b\nR2 b 0 1k\n.op", "r1 a b|without a value"
+    ),
+    "two temperatures: neither": ("V1 a 0 1\nR1 a 0 1k tc1=0.01\n.temp 50 75\n.op", "temperature"),
+    "sweep that goes back: 1 Hz to 1 GHz": (
+        "V1 a 0 1 ac 1\nR1 a b 1k\nC1 b 0 1n\n.ac dec 10 1meg 1k", "default was taken"
+    ),
+    "measurement of another analysis": (
+        RC + ".meas dc top max v(b)\n.tran 10n 1u", "'top' has no result.*'dc'"
+    ),
+    "noise of a misspelt node: 0": (
+        "V1 a 0 1 ac 1\nR1 a b 1k\nR2 b 0 1k\n.noise v(bb) V1 dec 1 1 1k", "not exist: bb"
+    ),
+    "two analyses of two kinds": (RC + ".op\n.tran 10n 1u", "mix their results"),
     "PWL whose time goes back": (
         "V1 a 0 PWL(0 0 2u 1 1u 5)\nR1 a 0 1k\n.tran 10n 3u", "times do not increase"
     ),
@@ -75,7 +91,7 @@ WRONG = {
         ".tran 10u 2m 0 10u",
         "more than the whole flux",
     ),
-    "two transients in one": (RC + ".tran 10n 1u\n.tran 10n 9u", "2 .tran lines"),
+    "two transients in one": (RC + ".tran 10n 1u\n.tran 10n 9u", "2 analyses.*line 5.*line 6"),
     "no analysis": (RC + ".print op v(b)", "asks for no analysis"),
     "trapezoidal ringing": (
         "I1 0 a PULSE(0 1m 1u 1p 1p 1 2)\nL1 a 0 1u\nR1 a 0 1meg\n.options trtol=1e6\n"
@@ -83,7 +99,7 @@ WRONG = {
         "own oscillation",
     ),
 }  # fmt: skip
-PRINTED = {".op": "op all", ".tra": "tran v(a)", ".ac": "ac v(b)"}
+PRINTED = {".noi": "noise onoise_spectrum", ".op": "op all", ".tra": "tran v(a)", ".ac": "ac v(b)"}
 
 
 def written(folder: Path, text: str) -> Path:

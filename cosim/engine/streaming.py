@@ -1,0 +1,209 @@
+"""A transient analysis whose points are given to an observer as ngspice accepts them.
+
+Replaces what PySpice 1.5 does too slowly: a dictionary of Python objects for every accepted point.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from PySpice.Spice.NgSpice.Shared import ffi
+
+from cosim.engine.commands import CommandSession
+from cosim.errors import EngineError
+
+END_ULPS = 8
+"""ngspice takes a time within 100 units in the last place for the end."""
+
+
+class Observer(Protocol):
+    """What a transient analysis reports to, point by point."""
+
+    def begin(self, names: Sequence[str]) -> Sequence[int]:
+        """A run starts with these vectors, lower case; returns the indices of those to report."""
+
+    def source_value(self, name: str) -> Callable[[float], float]:
+        """The function of time that gives the value of external source `name`."""
+
+    def accept(self, time_second: float, values: np.ndarray) -> None:
+        """A point was accepted; `values` [vectors to report] is reused for the next."""
+
+    @property
+    def longest_step_second(self) -> float | None:
+        """Limit of the next time step; None throughout a run leaves steps to ngspice."""
+
+
+class StreamingSession(CommandSession):
+    """Runs transients point by point; what it calls back from ngspice finds `_current`."""
+
+    _current: ClassVar["StreamingSession | None"] = None
+
+    def __init__(self, send_data: bool) -> None:
+        self._observer: Observer | None = None
+        self._failure: BaseException | None = None
+        self._sources: dict[int, Callable[[float], float]] = {}
+        self._vectors: list[int] = []
+        self._time_pointer: Any = None
+        self._pointers: list[tuple[int, Any]] = []
+        self._values = np.empty(0)
+        self.accepted_points = 0
+        self.newton_calls = 0
+        self._synchronised = False
+        self._stop_second = math.inf
+        self._streamed = False
+        super().__init__(send_data=send_data)
+
+    def transient(self, observer: Observer, stop_second: float, start_second: float = 0.0) -> None:
+        """Run the loaded netlist's `.tran` and report each accepted point to `observer`.
+
+        ngspice keeps none of the points (manual, `save none`), so that memory stays as it is
+        however long the run; from then on this process cannot `analyse`.
+
+        Args:
+            stop_second: of the netlist's `.tran`.
+            start_second: what ngspice's 0 s is for the observer and in errors.
+
+        Raises:
+            ConvergenceError, EngineError: ngspice gave up, or stopped before `stop_second`.
+            Exception: whatever the observer raised.
+        """
+        self.command("save none")
+        self._streamed = True
+        self._observer, self._failure = observer, None
+        self._stop_second, self._start_second = stop_second, start_second
+        if observer.longest_step_second is not None:
+            self._synchronise()
+        self._sources = {}
+        self.accepted_points = self.newton_calls = 0
+        self.last_time_second = start_second
+        try:
+            self.exec_command("run")
+            if self._failure is not None:
+                raise self._failure
+            self._raise_reported("run")
+            self._read_messages()
+        finally:
+            self._observer = None
+            self.exec_command("destroy all")
+        if not math.isclose(self.last_time_second, start_second + stop_second, rel_tol=1e-9):
+            raise EngineError(
+                f"ngspice ended the transient at t = {self.last_time_second:.9g} s without an "
+                f"error, but {start_second + stop_second:.9g} s were asked for: {self._said()}",
+                last_time_second=self.last_time_second,
+            )
+
+    def _synchronise(self) -> None:
+        """Have ngspice ask before each step; PySpice registers no such callback."""
+        if self._synchronised:
+            return
+        signature = "int (double, double *, double, int, int, int, void *)"
+        self._limit_step_c = ffi.callback(signature, self._limit_step)
+        self._ngspice_shared.ngSpice_Init_Sync(
+            self._get_vsrc_data_c,
+            self._get_isrc_data_c,
+            self._limit_step_c,
+            self._ngspice_id,
+            self._self_c,
+        )
+        # For good: ngspice 46 dies of a NULL that takes it back.
+        self._synchronised = True
+
+    # -- callbacks from ngspice: an exception must not cross them ---------------------------
+
+    def _fail(self, error: BaseException) -> None:
+        if self._failure is None:
+            self._failure = error
+
+    def send_init_data(self, data: Any, ngspice_id: int) -> int:
+        """A run starts: note which vectors come, and where ngspice keeps their values."""
+        self._time_pointer = None
+        if self._observer is not None:
+            try:
+                names = [
+                    ffi.string(data.vecs[index].vecname).decode().lower()
+                    for index in range(data.veccount)
+                ]
+                self._vectors = [names.index("time"), *self._observer.begin(names)]
+                self._values = np.empty(len(self._vectors) - 1)
+            except Exception as error:
+                self._fail(error)
+        return 0
+
+    @staticmethod
+    def _send_data(data: Any, count: int, ngspice_id: int, user_data: Any) -> int:
+        session = StreamingSession._current
+        if session is not None and session._observer is not None and session._failure is None:
+            try:
+                session._accept(data)
+            except BaseException as error:  # kept, and raised again outside ngspice
+                session._fail(error)
+        return 0
+
+    def _accept(self, data: Any) -> None:
+        if self._time_pointer is None:
+            # ngspice keeps these structures where they are throughout a run.
+            self._time_pointer, *pointers = (data.vecsa[index] for index in self._vectors)
+            self._pointers = list(enumerate(pointers))
+        values = self._values
+        for index, pointer in self._pointers:
+            values[index] = pointer.creal
+        self.last_time_second = self._start_second + self._time_pointer.creal
+        self.accepted_points += 1
+        assert self._observer is not None
+        self._observer.accept(self.last_time_second, values)
+
+    @staticmethod
+    def _limit_step(
+        time_second: float,
+        step: Any,
+        before_second: float,
+        redo: int,
+        ngspice_id: int,
+        location: int,
+        user_data: Any,
+    ) -> int:
+        """Called before a step (location 0) and after its convergence (1); `step` may be lowered,
+        but not that of a step that ngspice redoes: it has lowered it already.
+        """
+        session = StreamingSession._current
+        if session is not None and session._observer is not None and location == 0 and not redo:
+            try:
+                longest = session._observer.longest_step_second
+                if longest is not None:
+                    _limit(step, longest, time_second, session._stop_second)
+            except BaseException as error:
+                session._fail(error)
+        return 0
+
+    @staticmethod
+    def _get_vsrc_data(
+        voltage: Any, time_second: float, node: Any, ngspice_id: int, user_data: Any
+    ) -> int:
+        session = StreamingSession._current
+        if session is not None and session._observer is not None:
+            try:
+                session.newton_calls += 1
+                source = session._sources.get(node)
+                if source is None:
+                    name = ffi.string(node).decode().lower()
+                    source = session._sources[node] = session._observer.source_value(name)
+                voltage[0] = source(session._start_second + time_second)
+            except BaseException as error:
+                session._fail(error)
+                voltage[0] = 0.0
+        return 0
+
+
+def _limit(step: Any, longest_second: float, time_second: float, stop_second: float) -> None:
+    """Lower `step`, a pointer to the step that ngspice is about to take."""
+    remaining_second = stop_second - time_second
+    if step[0] >= remaining_second / 4 and remaining_second <= 3 * longest_second:
+        # In equal parts. Asked for steps, ngspice halves the way to the end for ever; and a step
+        # that goes beyond the end by rounding is cut so that less than its shortest is left.
+        parts = math.ceil(remaining_second / longest_second)
+        step[0] = remaining_second / parts - (parts == 1) * END_ULPS * math.ulp(stop_second)
+    elif step[0] > 1.5 * longest_second:
+        step[0] = longest_second
+    elif step[0] > longest_second:
+        step[0] /= 2  # the remainder before a breakpoint could be too short
