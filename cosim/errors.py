@@ -35,6 +35,10 @@ class TraceError(CosimError):
     exit_code = 5
 
 
+class MeasurementError(TraceError):
+    """What is asked of a signal does not happen in it: a level not crossed, a step not settled."""
+
+
 class EngineError(CosimError):
     """A simulation that did not finish; `last_time_second` is the last accepted time."""
 

@@ -1,5 +1,7 @@
 """What all commands share: the application, its consoles, options, progress, interruption."""
 
+import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -17,13 +19,40 @@ from rich.progress import (
 
 from cosim.errors import ConfigurationError
 
+EXIT_CODES = (
+    "Exit codes: 0 done, or passed; 1 another fault; 2 wrong options, a run file or a path; 3 a "
+    "netlist, or findings of `check`; 4 a comparison that differs, or a model; 5 a trace, or what "
+    "cannot be measured in it; 6 a simulation that did not finish; 130 interrupted."
+)
+
+
 app = typer.Typer(
     name="cosim",
-    help="Co-simulate analog in-memory neural solvers: ngspice in lockstep with torch.",
+    help="Co-simulate analog circuits: ngspice in lockstep with torch.",
+    epilog=EXIT_CODES,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"cosim {version('cosim')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _application(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    pass
 
 
 console = Console()
@@ -51,6 +80,9 @@ Fidelities = Annotated[
 
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 Signals = Annotated[
@@ -88,6 +120,19 @@ def progress_bar(*columns: Any) -> Progress:
         TimeRemainingColumn(),
         console=error_console,
     )
+
+
+def print_json(result: Any) -> None:
+    """Print a result for another program; what is not finite is null, as JSON has no NaN."""
+    print(json.dumps(_finite(result), indent=2, ensure_ascii=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def nested(option: str, pairs: list[str]) -> dict[str, str]:

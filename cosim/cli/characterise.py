@@ -9,7 +9,6 @@ from rich.progress import (
     TaskProgressColumn,
 )
 
-from cosim.circuits.fidelity import Fidelity
 from cosim.cli.app import WIDE, Debug, app, console, interruptible, progress_bar
 from cosim.errors import ConfigurationError
 
@@ -55,6 +54,7 @@ def bench(
         sheets,
     )
     from cosim.characterise.sheet import spec_table
+    from cosim.circuits.fidelity import Fidelity
     from cosim.files import make_folder, write_text
 
     chosen = find_bench(block, fidelity)

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from cosim.cli.app import (
     Debug,
+    Json,
     Member,
     Signals,
     Start,
@@ -20,6 +21,7 @@ from cosim.cli.app import (
     error_console,
     interruptible,
     matched,
+    print_json,
 )
 
 trace_app = typer.Typer(
@@ -34,10 +36,15 @@ TraceFile = Annotated[Path, typer.Argument(help="A trace, finished or still bein
 
 
 @trace_app.command()
-def info(path: TraceFile, debug: Debug = False) -> None:
+def info(path: TraceFile, as_json: Json = False, debug: Debug = False) -> None:
     """Show what a trace holds and how its run ended."""
     from cosim.trace import Trace
+    from cosim.trace.summary import summary
 
+    if as_json:
+        with Trace.open(path) as trace:
+            print_json(summary(trace))
+        return
     console.print(escape(repr(Trace.open(path))), highlight=False, soft_wrap=True)
 
 
@@ -48,6 +55,38 @@ def verify(path: TraceFile, debug: Debug = False) -> None:
 
     Trace.open(path).verify()
     console.print(f"{escape(str(path))}: every value is as it was recorded.", highlight=False)
+
+
+@trace_app.command()
+def measure(
+    path: TraceFile,
+    signal: Annotated[str, typer.Argument(help="A signal's name.")],
+    measurements: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Such as overshoot, settling_time=0.01, crossing=0.5,rise,2, delay=OTHER or "
+            "energy=CURRENT (default: min, max, mean and rms); the manual has them all."
+        ),
+    ] = None,
+    start: Start = -math.inf,
+    stop: Stop = math.inf,
+    member: Member = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Measure a signal: levels, crossings, rise and settling times, frequency, energy."""
+    from cosim.trace import Trace
+    from cosim.trace.measure_named import USUAL, measure_named
+
+    with Trace.open(path) as trace:
+        chosen = (trace if member is None else trace.member(member)).window(start, stop)
+        found = {asked: measure_named(chosen, signal, asked) for asked in measurements or USUAL}
+    if as_json:
+        print_json({asked: {"value": float(q), "unit": q.units} for asked, q in found.items()})
+        return
+    width = max(map(len, found))
+    for asked, quantity in found.items():
+        console.print(f"{asked:{width}}  {quantity.render(prec=6)}", highlight=False, markup=False)
 
 
 @trace_app.command()

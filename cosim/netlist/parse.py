@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import networkx as nx
+from typing import TYPE_CHECKING
 
 from cosim.errors import ConfigurationError
-from cosim.process.gf180mcu import installed_model_folder
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 GROUND = "0"
 MAXIMUM_DEPTH = 40
@@ -184,8 +185,10 @@ class Parsed:
                 raise RecursionError(f"more than {MAXIMUM_DEVICES} devices")
             yield device
 
-    def graph(self) -> nx.MultiGraph:
+    def graph(self) -> "nx.MultiGraph":
         """Nets as nodes, and an edge between the first terminal of a device and each other one."""
+        import networkx as nx
+
         graph = nx.MultiGraph()
         for device in self.devices():
             graph.add_nodes_from(device.terminals)
@@ -494,6 +497,8 @@ def statements(text: str, titled: bool) -> Iterator[tuple[int, str]]:
 
 
 def _is_process_library(file: Path) -> bool:
+    from cosim.process.gf180mcu import installed_model_folder  # PySpice comes with it
+
     try:
         return file.is_file() and file.parent == installed_model_folder().resolve()
     except ConfigurationError:

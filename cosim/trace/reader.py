@@ -15,6 +15,7 @@ import numpy as np
 
 from cosim.errors import TraceError
 from cosim.trace.decimate import decimate
+from cosim.trace.measure import Measurements
 from cosim.trace.provenance import Provenance
 from cosim.trace.record import (
     Record,
@@ -48,7 +49,7 @@ PLOT_POINTS = 8000
 _READ_ATTEMPTS = 100
 
 
-class SignalView:
+class SignalView(Measurements):
     """One signal, read from the file when its values are asked for."""
 
     def __init__(self, table: "Table", signal: Signal) -> None:
