@@ -25,7 +25,8 @@ def draw_trace(trace: Trace, names: Sequence[str], path: Path) -> None:
     """
     panels: dict[tuple[str, str], list[str]] = {}
     for name in names:
-        kind = name.partition(".")[0].rstrip("0123456789_")
+        block, _, node = name.partition(".")
+        kind = block.rstrip("0123456789_") if node else ""
         panels.setdefault((kind, trace[name].unit), []).append(name)
     if len(panels) > MOST_AXES:
         raise ConfigurationError(

@@ -108,7 +108,8 @@ EVENT_TYPE = np.dtype(
     ]
 )
 
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_#+-]*(\.[A-Za-z0-9_][A-Za-z0-9_#+-]*)+")
+_PATH = r"[A-Za-z0-9_][A-Za-z0-9_#+-]*(\.[A-Za-z0-9_][A-Za-z0-9_#+-]*)*"
+NAME = re.compile(rf"(?!(time|member)$)({_PATH}|i\({_PATH}\))")
 _LONGEST_NAME = 200
 
 
@@ -117,12 +118,14 @@ class Signal:
     """A signal to record.
 
     Attributes:
-        name: block and node, 'integrator_0.out': the dataset /signals/integrator_0/out.
+        name: a node, 'out', or block and node, 'integrator_0.out', the dataset
+            /signals/integrator_0/out; or the current through a device, 'i(vdd)', 'i(x1.vdd)'.
         unit: SI symbol: V, A, s.
         description: what a designer sees in it.
 
     Raises:
-        TraceError: the name is not letters, digits, `_`, `#`, `+` and `-` in parts joined by dots.
+        TraceError: the name is not letters, digits, `_`, `#`, `+` and `-` in parts joined by dots,
+            alone or in `i()`; or 'time' or 'member', which a trace has anyhow.
     """
 
     name: str
@@ -133,8 +136,9 @@ class Signal:
         if len(self.name) > _LONGEST_NAME or not NAME.fullmatch(self.name):
             raise TraceError(
                 f"A signal cannot be named {self.name[:_LONGEST_NAME]!r} in a trace. Name it by "
-                "block and node, such as 'integrator_0.out': letters, digits, '_', '#', '+' and "
-                f"'-' in parts joined by dots, at most {_LONGEST_NAME} characters."
+                "node, or block and node, such as 'integrator_0.out', or 'i(vdd)' for a current: "
+                "letters, digits, '_', '#', '+' and '-' in parts joined by dots, at most "
+                f"{_LONGEST_NAME} characters; 'time' and 'member' are taken."
             )
 
 

@@ -238,11 +238,11 @@ def test_a_file_of_ngspice_is_imported(tmp_path: Path, as_text: bool) -> None:
     import_trace(tmp_path / "rc.raw", tmp_path / "rc.h5")
     with Trace.open(tmp_path / "rc.h5") as trace:
         assert {name: trace[name].unit for name in trace} == {
-            "v.in": "V", "v.x1_out": "V", "i.v1": "A"
+            "v.in": "V", "v.x1_out": "V", "i(v1)": "A"
         }  # fmt: skip
         assert trace["v.x1_out"].description == "v(x1.out)"
         digits = 1e-14 if as_text else 0  # ngspice writes 15 digits
-        for name, key in {"v.in": "v(in)", "v.x1_out": "v(x1.out)", "i.v1": "i(v1)"}.items():
+        for name, key in {"v.in": "v(in)", "v.x1_out": "v(x1.out)", "i(v1)": "i(v1)"}.items():
             assert trace[name].values == pytest.approx(expected[key], rel=digits, abs=digits)
         facts = tomllib.loads(trace.provenance.configuration_toml)["imported"]
     assert facts["file"] == str(tmp_path / "rc.raw")
@@ -334,11 +334,11 @@ def test_a_foreign_csv_file_is_imported(tmp_path: Path) -> None:
     import_trace(tmp_path / "scope.csv", tmp_path / "scope.h5")
     with Trace.open(tmp_path / "scope.h5") as trace:
         assert [(trace[name].name, trace[name].unit) for name in trace] == [
-            ("V.x1_out", ""), ("imported.ch2", ""), ("block.node", "mA")
+            ("V.x1_out", ""), ("ch2", ""), ("block.node", "mA")
         ]  # fmt: skip
         assert trace["V.x1_out"].values.tolist() == [1.0, 4.0]
         assert trace["block.node"].values.tolist() == [3.0, -np.inf]
-        assert np.isnan(trace["imported.ch2"].values[1])
+        assert np.isnan(trace["ch2"].values[1])
 
 
 RAW_FAULTS: dict[str, tuple[bytes, str]] = {

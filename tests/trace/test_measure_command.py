@@ -80,7 +80,7 @@ def test_what_cannot_be_asked(path: Path, asked: str, error: type[Exception], sa
 
 def test_every_measurement_has_a_name() -> None:
     assert {"energy", "mean", "overshoot", "thd"} <= set(NAMES)
-    assert len(NAMES) == 18
+    assert len(NAMES) == 17
 
 
 def test_info_for_another_program(path: Path) -> None:

@@ -121,7 +121,24 @@ def test_a_long_message_is_cut_visibly(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "out", "a.", ".a", "a..b", "a/b.c", "../b.c", "a b.c", "a.b\n", "a.Ω", "a." * 200]
+    "name",
+    [
+        "",
+        "time",
+        "member",
+        "a(b)",
+        "i(a",
+        "i()",
+        "a.",
+        ".a",
+        "a..b",
+        "a/b.c",
+        "../b.c",
+        "a b.c",
+        "a.b\n",
+        "a.Ω",
+        "a." * 200,
+    ],
 )
 def test_names_that_are_not_block_and_node_are_refused(name: str) -> None:
     with pytest.raises(TraceError, match="cannot be named"):

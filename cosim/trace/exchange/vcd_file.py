@@ -50,7 +50,7 @@ def _declare(file: TextIO, names: Sequence[str], codes: Sequence[str]) -> None:
     """Names and codes of the variables, in a scope for each block."""
     pairs = zip(names, codes, strict=True)
     for block, inside in groupby(pairs, lambda pair: pair[0].rpartition(".")[0]):
-        scopes = block.split(".")
+        scopes = block.split(".") if block else []
         file.writelines(f"$scope module {scope} $end\n" for scope in scopes)
         file.writelines(
             f"$var real 64 {code} {name.rpartition('.')[2]} $end\n" for name, code in inside
