@@ -73,6 +73,8 @@ def vector_table(vectors: Mapping[str, np.ndarray]) -> Table:
     for title in ("points", "first", "last", "smallest", "largest"):
         table.add_column(title, justify="right")
     for name, values in sorted(vectors.items()):
+        if not len(values):
+            continue  # the current of a device that has none
         shown = np.abs(values) if np.iscomplexobj(values) else values
         numbers = (shown[0], shown[-1], shown.min(), shown.max())
         table.add_row(name, str(len(values)), *(f"{number:.6g}" for number in numbers))

@@ -53,7 +53,8 @@ def simulated(name: str, path: Path) -> Trace:
             f"'{name}' has no golden trace. Choose one of {', '.join(golden_names())}."
         )
     netlist = PROJECT_NETLISTS / f"{name}.cir"
-    (vectors,) = each_isolated(simulate_file, [netlist], jobs=1)
+    (answer,) = each_isolated(simulate_file, [netlist], jobs=1)
+    vectors = answer.vectors
     points = max(map(len, vectors.values()))
     scale = next((key for key in ABSCISSAE if key in vectors), None)
     abscissa = np.arange(points, dtype=float) if scale is None else np.real(vectors[scale])

@@ -29,7 +29,9 @@ _NO_SOLUTION = re.compile(
     r"source stepping failed|gmin stepping failed|operating point.*failed",
     re.IGNORECASE,
 )
-_FAILURE = re.compile(r"^\s*(fatal\s+)?error\b|simulation\(s\) aborted|^\s*run simulation", re.I)
+_FAILURE = re.compile(
+    r"^\s*(fatal\s+)?error\b|simulation\(s\) aborted|^\s*run simulation(?! inter)", re.I
+)
 _ENDED = re.compile(r"cannot recover and awaits to be (reset|detached)")
 
 

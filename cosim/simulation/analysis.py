@@ -1,6 +1,8 @@
 """Simulate any netlist, or say why its answer could not be trusted."""
 
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +18,35 @@ ABSCISSAE = ("time", "frequency", "v-sweep", "i-sweep", "temp-sweep")
 NOT_CIRCUIT = (*ANALYSES, ".end", ".save", ".print", ".plot", ".probe", ".meas", ".measure")
 
 
-def simulate(netlist: str, path: Path) -> dict[str, np.ndarray]:
+@dataclass(frozen=True)
+class Answer:
+    """What a netlist's own analysis gave.
+
+    Attributes:
+        netlist: its text.
+        analysis: the words of its analysis line, lower case.
+        vectors: every vector that ngspice gives, by name; complex or real [points].
+        measures: results of `.meas`, by name.
+        warnings: for the user, a sentence each.
+    """
+
+    netlist: str
+    analysis: Sequence[str]
+    vectors: dict[str, np.ndarray]
+    measures: dict[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def abscissa(self) -> str | None:
+        """The vector that the others are over; None for a single point."""
+        return next((name for name in ABSCISSAE if name in self.vectors), None)
+
+
+def simulate(netlist: str, path: Path) -> Answer:
     """Check a netlist's electrical rules, run its analysis, confirm its operating point.
 
     Args:
         path: of the file it came from; includes are searched in its folder.
-
-    Returns:
-        Every vector that ngspice gives, by name.
 
     Raises:
         NetlistError: findings of the electrical rules, or what ngspice leaves out.
@@ -44,10 +67,11 @@ def simulate(netlist: str, path: Path) -> dict[str, np.ndarray]:
                 f"'{' '.join(asked.analysis)}' looks at nodes that do not exist: "
                 f"{', '.join(missing)}; ngspice would answer 0. Correct their names."
             )
-    return session.analyse(netlist)
+    vectors = session.analyse(netlist)
+    return Answer(netlist, asked.analysis, vectors, session.measures, session.warnings)
 
 
-def simulate_file(path: Path) -> dict[str, np.ndarray]:
+def simulate_file(path: Path) -> Answer:
     """As `simulate`, of a file; to be run in a process of its own, whose folder it changes.
 
     Raises:
@@ -56,25 +80,6 @@ def simulate_file(path: Path) -> dict[str, np.ndarray]:
     text, path = read_text(path), path.resolve()
     os.chdir(path.parent)  # where ngspice looks for included files
     return simulate(text, path)
-
-
-def as_csv(vectors: dict[str, np.ndarray]) -> str:
-    """Vectors of one length side by side, abscissa first, complex ones as two columns."""
-    scale = next((name for name in ABSCISSAE if name in vectors), None)
-    names = sorted(vectors, key=lambda name: (name != scale, name))
-    longest = max(len(values) for values in vectors.values())
-    columns: dict[str, np.ndarray] = {}
-    for name in names:
-        values = vectors[name]
-        if len(values) != longest:
-            continue  # totals of a noise analysis
-        if np.iscomplexobj(values) and name != scale:
-            columns |= {f"re({name})": values.real, f"im({name})": values.imag}
-        else:
-            columns[name] = np.real(values)
-    rows = zip(*columns.values(), strict=True)
-    lines = [",".join(columns), *(",".join(f"{value:.17g}" for value in row) for row in rows)]
-    return "\n".join(lines) + "\n"
 
 
 def circuit_alone(netlist: str) -> str:

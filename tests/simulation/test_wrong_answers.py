@@ -179,5 +179,5 @@ def test_right_answer_is_none(name: str, tmp_path: Path) -> None:
     """No false alarm, and the answer is that by hand."""
     body, node, volt = SOUND[name]
     text = f".title case\n{body}\n.end\n"
-    vectors = simulate(text, written(tmp_path, text))
-    assert vectors[node][-1] == pytest.approx(volt, rel=2e-3)
+    answer = simulate(text, written(tmp_path, text))
+    assert answer.vectors[node][-1] == pytest.approx(volt, rel=2e-3)
