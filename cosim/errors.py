@@ -77,3 +77,15 @@ class ExchangeError(EngineError):
     """A process that is to serve a block, or to be served, did not come, went away or wrote what
     cannot be used.
     """
+
+
+class ComparisonError(CosimError):
+    """A run that differs from its golden trace."""
+
+    exit_code = 4
+
+
+class UndecidedError(ComparisonError):
+    """A run of which it cannot be told whether it is as its golden trace."""
+
+    exit_code = 7

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cosim.trace import Trace
-from cosim.trace.compare import Tolerances, comparison_rows
+from cosim.trace.compare import Tolerances, comparison_rows, failing_rows
 from cosim.trace.golden import check_golden, golden_path, update_golden
+from cosim.trace.verdict import Verdict
 
 if TYPE_CHECKING:
     from cosim.trace.compare_distributions import Distribution
@@ -39,8 +40,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def golden_trace(request: pytest.FixtureRequest) -> GoldenTrace:
-    """A function (run, name=None, tolerances=Tolerances(), distribution=None) that fails where the
-    run differs.
+    """A function (run, name=None, tolerances=Tolerances(), distribution=None, refined=None) that
+    fails where the run differs, or where that cannot be told.
+
+    `refined` makes the same run with steps halved. It is called only with `--golden-update`, and
+    measures the numerical error, which must be smaller than the tolerance.
     """
 
     def check(
@@ -48,6 +52,7 @@ def golden_trace(request: pytest.FixtureRequest) -> GoldenTrace:
         name: str | None = None,
         tolerances: Tolerances = DEFAULTS,
         distribution: "Distribution | None" = None,
+        refined: Callable[[], Trace] | None = None,
     ) -> None:
         __tracebackhide__ = True
         folder = Path(request.path).parent / str(request.config.getini("golden_folder"))
@@ -63,16 +68,16 @@ def golden_trace(request: pytest.FixtureRequest) -> GoldenTrace:
                 noisy.update_golden_distribution(run, path, why, distribution)
                 return
             apart = noisy.check_golden_distribution(run, path, distribution)
-            passes, rows = apart.passes, noisy.distance_rows(apart)
+            verdict, rows = apart.verdict, noisy.distance_rows(apart)
         else:
             if why is not None:
-                update_golden(run, path, why, tolerances)
+                update_golden(run, path, why, tolerances, refined and refined())
                 return
             found = check_golden(run, path, tolerances)
-            passes, rows = found.passes, comparison_rows(found)
-        if not passes:
-            wrong = [row for row in rows if row[""] not in ("ok", "extra")]
-            lines = "\n".join("  ".join(row.values()) for row in wrong)
-            pytest.fail(f"{run.path} differs from {path}:\n{lines}", pytrace=False)
+            verdict, rows = found.verdict, comparison_rows(found)
+        if verdict is not Verdict.PASSED:
+            does = "differs" if verdict is Verdict.DIFFERS else "cannot be told"
+            lines = "\n".join("  ".join(row.values()) for row in failing_rows(rows))
+            pytest.fail(f"{run.path} {does} from {path}:\n{lines}", pytrace=False)
 
     return check

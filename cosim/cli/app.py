@@ -64,7 +64,7 @@ error_console = Console(stderr=True, soft_wrap=True)
 INTERRUPTED = 130
 
 
-FINDINGS, DIFFERENCES = 3, 4
+FINDINGS, DIFFERENCES, CANNOT_TELL = 3, 4, 7
 
 
 WIDE = 200

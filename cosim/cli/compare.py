@@ -10,7 +10,16 @@ from rich.progress import (
     TaskProgressColumn,
 )
 
-from cosim.cli.app import DIFFERENCES, WIDE, Debug, app, console, interruptible, progress_bar
+from cosim.cli.app import (
+    CANNOT_TELL,
+    DIFFERENCES,
+    WIDE,
+    Debug,
+    app,
+    console,
+    interruptible,
+    progress_bar,
+)
 
 
 @app.command()
@@ -20,7 +29,9 @@ def compare(
     tolerances: Annotated[
         Path | None, typer.Option(help="A TOML file (default: 0.1 % of each signal's range).")
     ] = None,
-    member: Annotated[int | None, typer.Option(help="Of both, for ensembles.", min=0)] = None,
+    member: Annotated[
+        int | None, typer.Option(help="Of both ensembles, only this one.", min=0)
+    ] = None,
     distributions: Annotated[
         bool,
         typer.Option("--distributions", help="Of noisy runs: an ensemble's final values."),
@@ -39,7 +50,10 @@ def compare(
     ] = None,
     debug: Debug = False,
 ) -> None:
-    """Compare a trace with a golden one; differences are listed, and are exit code 4."""
+    """Compare a trace with a golden one, ensembles member by member; what is wrong is listed.
+
+    Exit code 4: they differ. 7: it cannot be told, as one of them has no points where it matters.
+    """
     from cosim.trace import Trace
 
     mine, theirs = Trace.open(run), Trace.open(golden)
@@ -61,8 +75,9 @@ def compare(
         _report_comparison(apart, distance_rows(apart), draw_distributions, output)
         return
     from cosim.report.compare_figure import draw_comparison
-    from cosim.trace.compare import Tolerances, comparison_rows, load_tolerances
+    from cosim.trace.compare import Tolerances, comparison_rows
     from cosim.trace.compare import compare as compare_traces
+    from cosim.trace.tolerances import load_tolerances
 
     allowed = load_tolerances(tolerances) if tolerances else Tolerances()
     if member is not None:
@@ -77,10 +92,11 @@ def _report_comparison(
     draw: Callable[[Any, Path], None],
     output: Path | None,
 ) -> None:
-    """Print a comparison, write its files if wanted, and exit with 4 if it fails."""
+    """Print a comparison, write its files if wanted, and exit by its verdict."""
     from rich.table import Table
 
     from cosim.files import make_folder, write_text
+    from cosim.trace.verdict import Verdict
 
     table = Table(box=None, pad_edge=False)
     for title in rows[0]:
@@ -95,8 +111,9 @@ def _report_comparison(
         draw(found, output / "compare.png")
         for name in ("compare.json", "compare.xml", "compare.png"):
             console.print(f"written  {output / name}", highlight=False, soft_wrap=True)
-    if not found.passes:
-        raise typer.Exit(DIFFERENCES)
+    codes = {Verdict.DIFFERS: DIFFERENCES, Verdict.CANNOT_TELL: CANNOT_TELL}
+    if found.verdict in codes:
+        raise typer.Exit(codes[found.verdict])
 
 
 golden_app = typer.Typer(

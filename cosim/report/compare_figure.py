@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from cosim.report.figures import MICRO, save_figure
-from cosim.trace.compare import Comparison, SignalComparison
+from cosim.trace.verdict import Comparison
 
 if TYPE_CHECKING:  # which brings POT, and that torch: seconds
     from cosim.trace.compare_distributions import DistributionComparison
@@ -16,20 +16,20 @@ SHOWN = 6
 
 
 def draw_comparison(comparison: Comparison, path: Path) -> None:
-    """The worst signals, at most six; of a run that passes those nearest to their bands."""
-    drawn = [signal for signal in comparison.signals if signal.curves is not None]
-    shown = sorted(drawn, key=_reserve)[:SHOWN]
+    """The worst signals, at most six."""
+    worst_first = sorted(comparison.signals, key=lambda signal: signal.severity, reverse=True)
+    shown = [signal for signal in worst_first if signal.curves is not None][:SHOWN]
     figure, axes = plt.subplots(
         max(len(shown), 1), 2, figsize=(11, 2.6 * max(len(shown), 1)), layout="constrained",
         squeeze=False,
     )  # fmt: skip
     for (whole, difference), signal in zip(axes, shown, strict=False):
-        curves = signal.curves
-        assert curves is not None
+        assert signal.curves is not None
+        curves = signal.curves()
         time = MICRO * curves.time_second
         whole.plot(time, curves.golden, color="black", lw=1, label="golden")
         whole.plot(time, curves.run, "--", color="C0", lw=1, label="run")
-        whole.set(title=signal.name, ylabel=signal.unit)
+        whole.set(title=signal.title, ylabel=signal.unit)
         below, above = curves.lowest - curves.golden, curves.highest - curves.golden
         difference.fill_between(time, below, above, color="0.85", label="band")
         difference.plot(time, curves.run - curves.golden, color="C0", lw=0.8, label="run - golden")
@@ -39,7 +39,7 @@ def draw_comparison(comparison: Comparison, path: Path) -> None:
                 golden = float(np.interp(at, time, curves.golden))
                 difference.plot(at, violation.value - golden, "o", ms=4, label=name)
                 whole.axvline(at, color="C3", lw=0.6)
-        difference.set(title=signal.note or ("passes" if signal.passes else "differs"))
+        difference.set(title=signal.note or signal.verdict)
         for axis in (whole, difference):
             axis.legend(fontsize="x-small")
             axis.grid(alpha=0.3)
@@ -70,11 +70,3 @@ def draw_distributions(comparison: "DistributionComparison", path: Path) -> None
         fontsize="small",
     )
     save_figure(figure, path)
-
-
-def _reserve(signal: SignalComparison) -> float:
-    """The smallest distance from the band's border over its width; below 0 outside."""
-    curves = signal.curves
-    assert curves is not None
-    distance = np.minimum(curves.highest - curves.run, curves.run - curves.lowest)
-    return float((distance / (curves.highest - curves.lowest)).min())

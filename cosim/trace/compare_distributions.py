@@ -20,11 +20,13 @@ import ot
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cosim.errors import ConfigurationError, TraceError
-from cosim.trace.compare import MISSING, faults_of, junit
+from cosim.trace.bounds import EVENT
 from cosim.trace.exchange.replacing import replacing
-from cosim.trace.golden import EVENT, open_golden, require_reason
+from cosim.trace.golden import open_golden, require_reason
 from cosim.trace.reader import Trace
 from cosim.trace.schema import Signal
+from cosim.trace.tolerances import faults_of
+from cosim.trace.verdict import MISSING, Verdict, junit
 from cosim.trace.writer import TraceWriter
 
 EXCHANGES = 499
@@ -119,7 +121,13 @@ class DistributionComparison:
     @property
     def passes(self) -> bool:
         """Whether the run could be of the golden one's distribution."""
-        return not self.missing and all(distance.passes for distance in self.distances)
+        return self.verdict is Verdict.PASSED
+
+    @property
+    def verdict(self) -> Verdict:
+        """Passed, or differs: at the stated rate of false alarms."""
+        same = not self.missing and all(distance.passes for distance in self.distances)
+        return Verdict.PASSED if same else Verdict.DIFFERS
 
     def to_json(self) -> str:
         """All but the samples."""
@@ -129,10 +137,15 @@ class DistributionComparison:
     def to_junit(self) -> str:
         """JUnit XML: a test case for each distance."""
         cases = [
-            (one.name, "" if one.passes else f"{one.value:.6g}, limit {one.limit:.6g}")
+            (
+                one.name,
+                Verdict.PASSED if one.passes else Verdict.DIFFERS,
+                f"{one.value:.6g}, limit {one.limit:.6g}",
+            )
             for one in self.distances
         ]
-        return junit(self.run, self.golden, cases + [(name, MISSING) for name in self.missing])
+        cases += [(name, Verdict.DIFFERS, MISSING) for name in self.missing]
+        return junit(self.run, self.golden, cases)
 
 
 def samples(trace: Trace, names: list[str], every_second: float | None) -> np.ndarray:

@@ -82,7 +82,7 @@ def test_golden_is_replaced_only_with_a_reason(tmp_path: Path) -> None:
     assert not golden.exists()
     update_golden(run, golden, "the first one", Tolerances())
     taken = Trace.open(golden)
-    assert taken.points < run.points / 5
+    assert taken.points < run.points / 2
     assert reason(taken) == "the first one"
     assert check_golden(run, golden, Tolerances()).passes
     other = recorded(tmp_path / "other.h5", gain=1.003)

@@ -9,15 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cosim.errors import ConfigurationError, TraceError
+from cosim.errors import ConfigurationError
 from cosim.trace import Signal, Trace, TraceWriter
 from cosim.trace.compare import (
     Tolerance,
     Tolerances,
+    Verdict,
     compare,
     compare_curves,
-    load_tolerances,
 )
+from cosim.trace.curves import Points
+from cosim.trace.tolerances import load_tolerances
 from tests.trace.recordings import PROVENANCE
 
 TOLERANCE = Tolerance(absolute=1e-4, relative=1e-3, time_second=20e-9)
@@ -41,8 +43,13 @@ def grid(generator: np.random.Generator, points: int = 2000) -> np.ndarray:
     return np.union1d(inner, [0, 5e-6, 6e-6, 12e-6, 12.1e-6, STOP])
 
 
+def judged(run: tuple[np.ndarray, np.ndarray], time: np.ndarray, tolerance: Tolerance) -> Verdict:
+    golden = Points(time, waveform(time))
+    return compare_curves("x", "V", Points(*run), golden, tolerance).verdict
+
+
 def passes(run: tuple[np.ndarray, np.ndarray], time: np.ndarray, tolerance: Tolerance) -> bool:
-    return compare_curves("x", "V", run, (time, waveform(time)), tolerance).passes
+    return judged(run, time, tolerance) is Verdict.PASSED
 
 
 def changed(
@@ -67,7 +74,10 @@ def changed(
             # Beyond the time tolerance the edge's slope turns time into volts.
             slope, beyond = 0.5 / 100e-9, max(over - 1, 0) * TOLERANCE.time_second
             shift = min(over, 1) * TOLERANCE.time_second + (beyond > 0) * (2 * band / slope)
-            return (time, waveform(time - sign * (shift + beyond))), TOLERANCE
+            late = sign * (shift + beyond)
+            corners = np.array([5e-6, 6e-6, 12e-6, 12.1e-6]) + late  # as a simulator meets them
+            time = np.union1d(time, corners)
+            return (time, waveform(time - late)), TOLERANCE
         case _:
             end = STOP - over * TOLERANCE.time_second
             kept = np.append(time[time < end], end)
@@ -90,11 +100,19 @@ def test_mutations(over: float, expected: bool) -> None:
 @settings(deadline=None, max_examples=100)
 @given(st.integers(0, 2**32 - 1), st.integers(200, 5000), st.integers(200, 5000))
 def test_another_time_grid_is_no_difference(seed: int, run_points: int, golden_points: int) -> None:
-    """Even with no tolerance to speak of: steps from 4 ns to 100 ns, of a ripple of 2 us."""
+    """Steps from 4 ns to 100 ns, of a ripple of 2 us, cost 0.3 mV between points at most (h^2/8).
+
+    With no tolerance to speak of it cannot be told; a difference it is never.
+    """
     generator = np.random.default_rng(seed)
     mine, theirs = grid(generator, run_points), grid(generator, golden_points)
+    longest = max(np.diff(mine).max(), np.diff(theirs).max())
+    bend = 0.01 * (2 * np.pi * 0.5e6) ** 2 + 0.4 / 2e-6**2
+    within = Tolerance(absolute=bend * longest**2 / 8, relative=0.0)
+    if longest < 4 * min(np.diff(mine).max(), np.diff(theirs).max()):
+        assert passes((mine, waveform(mine)), theirs, within)
     strict = Tolerance(absolute=1e-5, relative=0.0)
-    assert passes((mine, waveform(mine)), theirs, strict)
+    assert judged((mine, waveform(mine)), theirs, strict) is not Verdict.DIFFERS
 
 
 def test_a_change_is_caught_on_another_grid_too() -> None:
@@ -102,10 +120,12 @@ def test_a_change_is_caught_on_another_grid_too() -> None:
     mine, theirs = grid(generator), grid(generator)
     assert not passes((mine, waveform(mine) + 2e-3), theirs, TOLERANCE)
     late = waveform(np.where(mine > 11e-6, mine - 40e-9, mine))
-    found = compare_curves("x", "V", (mine, late), (theirs, waveform(theirs)), TOLERANCE)
+    golden = Points(theirs, waveform(theirs))
+    found = compare_curves("x", "V", Points(mine, late), golden, TOLERANCE)
     assert found.first is not None and found.worst is not None
     assert 12e-6 < found.first.time_second <= found.worst.time_second < 12.2e-6
-    assert found.worst.value < found.worst.limit
+    assert found.verdict is Verdict.DIFFERS
+    assert found.worst.excess == pytest.approx(0.5 * 20e-9 / 100e-9, rel=0.1)
     assert found.largest == pytest.approx(0.5 * 40e-9 / 100e-9, rel=0.1)
     fine = np.linspace(11e-6, STOP, 100_000)
     area = np.trapezoid(np.abs(waveform(fine) - waveform(fine - 40e-9)), fine)
@@ -154,7 +174,11 @@ def test_report_as_json_and_junit(tmp_path: Path) -> None:
     content = json.loads(found.to_json())
     assert not content["passes"]
     assert content["signals"][1]["worst"]["value"] == pytest.approx(
-        content["signals"][1]["worst"]["limit"] + 0.1 - 1e-3 * np.ptp(wave) - 1e-6
+        content["signals"][1]["worst"]["limit"]
+        + 0.1
+        - 1e-3 * np.ptp(wave)
+        - 1e-6 * np.ptp(wave)
+        - 1e-9
     )
     suite = ElementTree.fromstring(found.to_junit())
     assert (suite.get("tests"), suite.get("failures")) == ("3", "2")
@@ -166,14 +190,6 @@ def test_traces_that_do_not_overlap(tmp_path: Path) -> None:
     run = recorded(tmp_path / "run.h5", {"a.out": waveform(TIME)}, TIME + 1.0)
     (signal,) = compare(run, golden, Tolerances()).signals
     assert "begins at" in signal.note and not signal.passes
-
-
-def test_values_that_are_not_finite_are_an_error(tmp_path: Path) -> None:
-    wave = waveform(TIME)
-    golden = recorded(tmp_path / "golden.h5", {"a.out": wave})
-    run = recorded(tmp_path / "run.h5", {"a.out": np.where(TIME > 1e-6, np.nan, wave)})
-    with pytest.raises(TraceError, match=r"run\.h5.*'a\.out' is nan at t = 1\.0"):
-        compare(run, golden, Tolerances())
 
 
 @pytest.mark.parametrize(
