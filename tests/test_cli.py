@@ -201,7 +201,7 @@ def test_check_passes_a_sound_netlist_and_names_faults(
     (tmp_path / "broken.cir").write_text("t\nV1 a 0 1\nR1 a b 1k\n.control\nshell touch x\n.endc\n")
     broken = cosim("check", "broken.cir")
     assert broken.code == 3
-    assert "line 3, r1, node b: floating node" in broken.output
+    assert "line 3, r1, node b: floating-node" in broken.output
     assert "line 4, .control: refused" in broken.output
     assert not (tmp_path / "x").exists()
 

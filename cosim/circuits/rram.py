@@ -257,6 +257,7 @@ class Rram(RramDevice):
                 f"+{card.thermal_resistance_kelvin_per_watt!r}*V(top,bottom)*{current}"
             ),
         )
+        comment(self, "cosim: allow power-of-negative because gaps are positive")
         self.B(
             "lowering",
             "lowering",

@@ -1,6 +1,8 @@
 """Netlists: `cosim netlist` writes them, `cosim check` finds their faults."""
 
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -66,22 +68,48 @@ def netlist(
 @app.command()
 def check(
     file: Annotated[Path, typer.Argument(help="A netlist: our own, or any .cir or .sp.")],
+    allow: Annotated[
+        list[str] | None, typer.Option(help="Waive this rule, may be repeated.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings end with exit 3, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Check a netlist by electrical rules: floating nodes, loops, shorts, unknown models, ..."""
-    from cosim.netlist.check import check_parsed
+    """Check a netlist by electrical rules: floating nodes, loops, unknown names, slips of units.
+
+    Errors end with exit code 3; warnings, for what is legal and almost surely a slip, do not. A
+    comment `* cosim: allow RULE because REASON` in the netlist waives a rule.
+    """
+    from cosim.netlist.check import check_parsed, errors
     from cosim.netlist.parse import read_netlist
 
     parsed = read_netlist(file)
-    findings = check_parsed(parsed)
-    for finding in findings:
-        console.print(f"{file}: {finding}", highlight=False, soft_wrap=True, markup=False)
-    if findings:
-        error_console.print(f"{file}: {len(findings)} findings.", highlight=False, soft_wrap=True)
+    findings = check_parsed(parsed, allow or [])
+    wrong = errors(findings)
+    warnings = [finding for finding in findings if finding not in wrong]
+    if as_json:
+        listed = {
+            "file": str(file),
+            "errors": [asdict(finding) for finding in wrong],
+            "warnings": [asdict(finding) for finding in warnings],
+        }
+        sys.stdout.write(json.dumps(listed, indent=2) + "\n")
+    else:
+        for kind, group in (("error", wrong), ("warning", warnings)):
+            for finding in group:
+                console.print(
+                    f"{file}: {kind}: {finding}", highlight=False, soft_wrap=True, markup=False
+                )
+        if not findings:
+            graph = parsed.graph()
+            console.print(
+                f"{file}: nothing found ({graph.number_of_nodes()} nodes, "
+                f"{sum(1 for _ in parsed.devices())} devices).",
+                highlight=False, soft_wrap=True,
+            )  # fmt: skip
+        else:
+            error_console.print(
+                f"{file}: {len(wrong)} errors, {len(warnings)} warnings.", highlight=False
+            )
+    if wrong or (strict and warnings):
         raise typer.Exit(FINDINGS)
-    graph = parsed.graph()
-    console.print(
-        f"{file}: nothing found ({graph.number_of_nodes()} nodes, "
-        f"{sum(1 for _ in parsed.devices())} devices).",
-        highlight=False, soft_wrap=True,
-    )  # fmt: skip

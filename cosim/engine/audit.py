@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cosim.errors import EngineError, NetlistError
-from cosim.netlist.parse import GROUND, Device, Parsed, number, statements
+from cosim.netlist.model import GROUND, Device, Parsed
+from cosim.netlist.numbers import number
+from cosim.netlist.reading import statements
 
 LARGEST = 1e9
 """Volt or ampere: no circuit here has more."""

@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import networkx as nx
 from matplotlib.axes import Axes
 
-from cosim.netlist.parse import GROUND, Parsed, Scope
+from cosim.netlist.model import GROUND, Parsed, Scope
 from cosim.report.figures import save_figure
 
 SUPPLIES = {GROUND, "vdd", "analog_ground", "word_line"}

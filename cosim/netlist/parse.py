@@ -1,25 +1,34 @@
 """SPICE netlists as data: our own and foreign ones, with line numbers, hierarchy and graph.
 
-Reads the statements that say how a circuit is connected; analyses, options and expressions are
-kept as text. ngspice itself runs `.control` blocks and shell commands, so what would do that is
-refused by name, as is a file outside the netlist's own folder.
-Source: ngspice manual, chapters 2 (circuit description) and 3 to 12 (devices).
+ngspice itself runs `.control` blocks and shell commands, so what would do that is refused by
+name, as is a file outside the netlist's own folder.
+Source: ngspice manual, chapter 2 (circuit description).
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cosim.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    import networkx as nx
-
-GROUND = "0"
-MAXIMUM_DEPTH = 40
-MAXIMUM_DEVICES = 2_000_000
+from cosim.netlist.elements import (
+    ELEMENT_LETTERS,
+    node_name,
+    read_element,
+    sensed_nodes,
+    split_parameters,
+    tokens_of,
+)
+from cosim.netlist.expression import constant, definitions
+from cosim.netlist.finding import found
+from cosim.netlist.model import Model, Parameter, Parsed, Scope, Statement
+from cosim.netlist.reading import (
+    is_process_library,
+    library_section,
+    process_library,
+    read_text,
+    statements,
+    waivers,
+)
 
 REFUSED = (
     ".control", ".exec", ".shell", ".system", "shell", "system", "codemodel", "pre_codemodel",
@@ -27,200 +36,7 @@ REFUSED = (
 )  # fmt: skip
 """Statements that run commands or load code."""
 
-TWO_TERMINAL = frozenset("rclvidb")
-MAIN_TERMINALS = {
-    **dict.fromkeys(TWO_TERMINAL, 2), **dict.fromkeys("efgh", 2), **dict.fromkeys("sw", 2),
-    "m": 4, "q": 3, "j": 3, "z": 3, "t": 4, "o": 4, "u": 3,
-}  # fmt: skip
-"""Nodes that carry current, by the element's letter; X and A have any number."""
-CONTROL_TERMINALS = {"s": 2}
-MODEL_LETTERS = frozenset("dmqjzswou")
-
-_SUFFIXES = {
-    "t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "mil": 25.4e-6, "m": 1e-3, "u": 1e-6, "n": 1e-9,
-    "p": 1e-12, "f": 1e-15, "a": 1e-18,
-}  # fmt: skip
-_NUMBER = re.compile(
-    r"^([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(meg|mil|[tgkmunpfa])?[a-z]*$", re.IGNORECASE
-)
-_TOKEN = re.compile(r"""\{[^}]*\}|'[^']*'|"[^"]*"|[^\s,()=]+|[()=]""")
-_VOLTAGE = re.compile(r"v\(\s*([^\s,()]+)\s*(?:,\s*([^\s,()]+)\s*)?\)", re.IGNORECASE)
-
-
-def number(text: str) -> float | None:
-    """A SPICE number with its suffix; None for an expression or a word; NaN as it stands."""
-    if text.strip("+-").lower() in ("nan", "inf", "infinity"):
-        return float(text)
-    match = _NUMBER.match(text)
-    if match is None:
-        return None
-    return float(match[1]) * _SUFFIXES.get((match[2] or "").lower(), 1.0)
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something that the parser cannot accept; `rule` is the electrical rule's name."""
-
-    rule: str
-    line: int
-    element: str
-    message: str
-    remedy: str
-
-
-@dataclass(frozen=True)
-class Element:
-    """One device or instance.
-
-    Attributes:
-        name: with its letter, lower case.
-        nodes: main terminals, then control terminals.
-        target: model or subcircuit, if any.
-        values: positional tokens after nodes (and target).
-        parameters: name = value.
-        senses: nodes that its expression reads.
-    """
-
-    name: str
-    line: int
-    nodes: tuple[str, ...]
-    target: str | None
-    values: tuple[str, ...]
-    parameters: dict[str, str]
-    senses: tuple[str, ...] = ()
-
-    @property
-    def letter(self) -> str:
-        """Kind of element."""
-        return self.name[0]
-
-    @property
-    def terminals(self) -> tuple[str, ...]:
-        """Nodes that carry current."""
-        count = MAIN_TERMINALS.get(self.letter, len(self.nodes))
-        return self.nodes[:count]
-
-    @property
-    def is_voltage(self) -> bool:
-        """Whether it fixes the voltage between its two terminals."""
-        if self.letter == "b":
-            return "v" in self.parameters
-        return self.letter in "veh"
-
-
-@dataclass
-class Scope:
-    """A subcircuit, or the whole netlist (name '')."""
-
-    name: str
-    line: int
-    ports: tuple[str, ...] = ()
-    elements: list[Element] = field(default_factory=list)
-    lines: dict[str, int] = field(default_factory=dict)
-    """Line of each element's first definition."""
-    subcircuits: dict[str, "Scope"] = field(default_factory=dict)
-    models: dict[str, int] = field(default_factory=dict)
-    parent: "Scope | None" = None
-    parameters: frozenset[str] = frozenset()
-    """Names that its .subckt line declares."""
-    external: bool = False
-    """Defined in a process library: known by name and ports only."""
-
-    def subcircuit(self, name: str | None) -> "Scope | None":
-        """The definition that `name` has here."""
-        scope: Scope | None = self
-        while scope is not None:
-            if name is not None and name in scope.subcircuits:
-                return scope.subcircuits[name]
-            scope = scope.parent
-        return None
-
-    def has_model(self, name: str) -> bool:
-        """Whether a model of that name is known here (binned models end in .0, .1, ...)."""
-        scope: Scope | None = self
-        while scope is not None:
-            if name in scope.models or any(key.startswith(name + ".") for key in scope.models):
-                return True
-            scope = scope.parent
-        return False
-
-
-@dataclass(frozen=True)
-class Device:
-    """A device of the flattened netlist; `path` is the chain of instances, `x1.x2.r3`."""
-
-    path: str
-    element: Element
-    terminals: tuple[str, ...]
-    controls: tuple[str, ...]
-    ports: tuple[str, ...] = ()
-    """Of an external subcircuit: the names of its ports."""
-
-
-@dataclass
-class Parsed:
-    """A netlist: its top scope, what is wrong with its text."""
-
-    top: Scope
-    problems: list[Problem]
-    observed: frozenset[str] = frozenset()
-    """Nodes of the top scope that are saved, printed or measured."""
-
-    def scopes(self) -> Iterator[Scope]:
-        """Every scope that the netlist itself defines."""
-        waiting = [self.top]
-        while waiting:
-            scope = waiting.pop()
-            yield scope
-            waiting.extend(part for part in scope.subcircuits.values() if not part.external)
-
-    def devices(self) -> Iterator[Device]:
-        """The flattened netlist.
-
-        Raises:
-            RecursionError: subcircuits contain each other, or there are absurdly many devices.
-        """
-        for count, device in enumerate(_flatten(self.top, "", {}, 0)):
-            if count >= MAXIMUM_DEVICES:
-                raise RecursionError(f"more than {MAXIMUM_DEVICES} devices")
-            yield device
-
-    def graph(self) -> "nx.MultiGraph":
-        """Nets as nodes, and an edge between the first terminal of a device and each other one."""
-        import networkx as nx
-
-        graph = nx.MultiGraph()
-        for device in self.devices():
-            graph.add_nodes_from(device.terminals)
-            for other in device.terminals[1:]:
-                graph.add_edge(device.terminals[0], other, device=device.path)
-        return graph
-
-
-def _flatten(scope: Scope, prefix: str, ports: dict[str, str], depth: int) -> Iterator[Device]:
-    if depth > MAXIMUM_DEPTH:
-        raise RecursionError(prefix.rstrip("."))
-
-    def outer(node: str) -> str:
-        return node if node == GROUND else ports.get(node, prefix + node)
-
-    for element in scope.elements:
-        path = prefix + element.name
-        nodes = tuple(map(outer, element.nodes))
-        inner = scope.subcircuit(element.target) if element.letter == "x" else None
-        if element.letter == "x" and element.target and inner is not None and not inner.external:
-            if len(inner.ports) == len(nodes):
-                inside = dict(zip(inner.ports, nodes, strict=True))
-                yield from _flatten(inner, path + ".", inside, depth + 1)
-            continue
-        count = len(element.terminals)
-        yield Device(
-            path,
-            element,
-            nodes[:count],
-            nodes[count:] + tuple(map(outer, element.senses)),
-            inner.ports if inner is not None else (),
-        )
+OUTPUTS = (".save", ".print", ".plot", ".probe", ".meas", ".measure", ".four")
 
 
 def parse(text: str, path: Path | None = None) -> Parsed:
@@ -230,25 +46,8 @@ def parse(text: str, path: Path | None = None) -> Parsed:
         path: of the file; includes are searched from its folder. None: no includes.
     """
     reader = _Reader(path)
-    reader.read(text, path)
-    return Parsed(reader.top, reader.problems, frozenset(reader.observed))
-
-
-def read_text(path: Path) -> str:
-    """The text of a netlist file.
-
-    Raises:
-        ConfigurationError: it cannot be read, or is no text.
-    """
-    try:
-        text = path.read_text(encoding="utf8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"The netlist {path} cannot be read: {error}. Give the path of a SPICE netlist."
-        ) from None
-    if "\0" in text:
-        raise ConfigurationError(f"{path} is no netlist: it holds binary data.")
-    return text
+    reader.read_top(text)
+    return reader.parsed
 
 
 def read_netlist(path: Path) -> Parsed:
@@ -264,252 +63,250 @@ class _Reader:
     """Statements into scopes."""
 
     def __init__(self, path: Path | None) -> None:
-        self.top = Scope("", 1)
-        self.problems: list[Problem] = []
-        self._scope = self.top
+        self.parsed = Parsed(Scope("", Statement(1, "")))
+        self._top = self._scope = self.parsed.top
         self._folder = path.resolve().parent if path is not None else None
         self._including: list[Path] = [path.resolve()] if path is not None else []
         self._in_control = False
-        self.observed: set[str] = set()
+        self._branches: list[_Branch] = []
 
-    def read(self, text: str, path: Path | None, *, titled: bool = True) -> None:
-        """Read the statements of one file."""
-        for line, statement in statements(text, titled):
-            self._statement(line, statement)
-        if self._scope is not self.top and titled:
+    def read_top(self, text: str) -> None:
+        """Read the netlist itself."""
+        self.parsed.title = text.partition("\n")[0].strip()
+        self.parsed.waivers += waivers(text, "")
+        self._read(statements(text, titled=True), "")
+        if self._scope is not self._top:
             self._problem(
-                "unclosed subcircuit", self._scope.line, self._scope.name,
+                "unclosed-subcircuit", self._scope.statement, self._scope.name,
                 f"Subcircuit '{self._scope.name}' has no .ends.", "Close it with .ends.",
             )  # fmt: skip
 
-    def _problem(self, rule: str, line: int, element: str, message: str, remedy: str) -> None:
-        self.problems.append(Problem(rule, line, element, message, remedy))
+    def _read(self, content: Iterable[tuple[int, str]], file: str) -> None:
+        for line, text in content:
+            self._statement(Statement(line, text, file))
 
-    def _statement(self, line: int, statement: str) -> None:
-        tokens = _TOKEN.findall(statement)
+    def _problem(
+        self, rule: str, statement: Statement, element: str, message: str, remedy: str
+    ) -> None:
+        self.parsed.problems.append(found(statement, rule, element, "", message, remedy))
+
+    def _statement(self, statement: Statement) -> None:
+        tokens = tokens_of(statement.text)
         if not tokens:
             return
         word = tokens[0].lower()
-        if self._refused(line, word, statement):
+        if self._refused(statement, word) or self._left_out(statement, word):
             return
         if word.startswith("."):
-            self._directive(line, word, tokens, statement)
-        elif word[0] in MAIN_TERMINALS or word[0] in "xak":
-            self._element(line, word, statement, tokens)
+            self._directive(statement, word, tokens)
+        elif word[0] in ELEMENT_LETTERS:
+            self._element(statement, tokens)
         else:
             self._problem(
-                "syntax", line, word, f"'{tokens[0]}' is no element and no statement.",
+                "syntax", statement, word, f"'{tokens[0]}' is no element and no statement.",
                 "Correct the line; a comment starts with *.",
             )  # fmt: skip
 
-    def _refused(self, line: int, word: str, statement: str) -> bool:
+    def _refused(self, statement: Statement, word: str) -> bool:
         if self._in_control:
             self._in_control = word != ".endc"
             return True
-        if word in REFUSED or "`" in statement or word.startswith("!"):
+        if word in REFUSED or "`" in statement.text or word.startswith("!"):
             self._in_control = word == ".control"
             self._problem(
-                "refused", line, word,
+                "refused", statement, word,
                 f"'{word}' would make ngspice run commands; netlists that do are not accepted.",
                 "Remove it; analyses can be given as .tran, .ac, .dc or .op lines.",
             )  # fmt: skip
             return True
-        if re.search(r"\bfile\s*=|\bfilesource\b|\bd_process\b", statement, re.IGNORECASE):
+        if re.search(r"\bfile\s*=|\bfilesource\b|\bd_process\b", statement.text, re.IGNORECASE):
             self._problem(
-                "refused", line, word, f"'{word}' reads a file or starts a process.",
+                "refused", statement, word, f"'{word}' reads a file or starts a process.",
                 "Remove it; a waveform can be given as a PWL source.",
             )  # fmt: skip
             return True
         return False
 
-    def _directive(self, line: int, word: str, tokens: list[str], statement: str) -> None:
+    def _left_out(self, statement: Statement, word: str) -> bool:
+        """Follow `.if`, `.elseif`, `.else` and `.endif`; whether the statement is not in force."""
+        condition = statement.text[len(word) :].strip()
+        match word:
+            case ".if":
+                outer = not self._branches or self._branches[-1].in_force
+                self._branches.append(_Branch(outer))
+                self._branches[-1].offer(self._holds(condition))
+            case ".elseif" if self._branches:
+                self._branches[-1].offer(self._holds(condition))
+            case ".else" if self._branches:
+                self._branches[-1].offer(True)
+            case ".endif" if self._branches:
+                self._branches.pop()
+            case _:
+                return bool(self._branches) and not self._branches[-1].in_force
+        return True
+
+    def _holds(self, condition: str) -> bool:
+        value = constant(condition, self._scope)
+        return value is None or value != 0
+
+    def _directive(self, statement: Statement, word: str, tokens: list[str]) -> None:
         match word:
             case ".subckt":
-                self._open(line, tokens)
+                self._open(statement, tokens)
             case ".ends" if self._scope.parent is not None:
                 self._scope = self._scope.parent
             case ".ends":
-                self._problem("syntax", line, word, ".ends without .subckt.", "Remove it.")
+                self._problem("syntax", statement, word, ".ends without .subckt.", "Remove it.")
             case ".model" if len(tokens) >= 3:
-                self._define_model(line, tokens[1].lower())
-            case ".include" | ".inc" | ".lib":
-                self._include(line, word, statement)
-            case ".save" | ".print" | ".plot" | ".probe" | ".meas" | ".measure":
-                for pair in _VOLTAGE.findall(statement):
-                    self.observed.update(_node(node) for node in pair if node)
+                self._define_model(statement, tokens)
             case ".model":
                 self._problem(
-                    "syntax", line, word, ".model needs a name and a type.", "Complete the line."
-                )
+                    "syntax", statement, word, ".model needs a name and a type.",
+                    "Complete the line.",
+                )  # fmt: skip
+            case ".param" | ".csparam":
+                for name, expression, is_function in definitions(statement.text[len(word) :]):
+                    if is_function:
+                        self._scope.functions.add(name)
+                    else:
+                        self._define_parameter(Parameter(statement, name, expression))
+            case ".func" if len(tokens) > 1:
+                self._scope.functions.add(tokens[1].lower())
+            case ".global":
+                self.parsed.global_nodes.update(map(node_name, tokens[1:]))
+            case ".include" | ".inc" | ".lib":
+                self._include(statement, word)
+            case _:
+                self.parsed.directives.append((statement, self._scope))
+                if word in OUTPUTS:
+                    self.parsed.observed.update(sensed_nodes(statement.text))
 
-    def _define_model(self, line: int, name: str) -> None:
-        if name in self._scope.models:
-            self._duplicate(line, name, "Model", self._scope.models[name])
-        self._scope.models[name] = line
+    def _define_parameter(self, parameter: Parameter) -> None:
+        before = self._scope.parameters.get(parameter.name)
+        if before is not None:
+            self._problem(
+                "duplicate-parameter", parameter.statement, parameter.name,
+                f"'{parameter.name}' is defined in line {before.statement.line} too; ngspice "
+                "takes the last one for both.",
+                "Remove one definition, or rename it.",
+            )  # fmt: skip
+        self._scope.parameters[parameter.name] = parameter
 
-    def _duplicate(self, line: int, name: str, what: str, before: int) -> None:
+    def _define_model(self, statement: Statement, tokens: list[str]) -> None:
+        name = tokens[1].lower()
+        if (before := self._scope.models.get(name)) is not None:
+            self._duplicate(statement, name, "Model", before.statement.line)
+        words, parameters = split_parameters(tokens[2:])
+        kind = next((word for word in words if word not in "()"), "")
+        self._scope.models[name] = Model(statement, name, kind.lower(), parameters)
+
+    def _duplicate(self, statement: Statement, name: str, what: str, before: int) -> None:
         self._problem(
-            "duplicate name", line, name,
+            "duplicate-name", statement, name,
             f"{what} '{name}' is defined in line {before} too; ngspice silently takes one.",
             "Rename one of them.",
         )  # fmt: skip
 
-    def _open(self, line: int, tokens: list[str]) -> None:
+    def _open(self, statement: Statement, tokens: list[str]) -> None:
         if len(tokens) < 2:
-            self._problem("syntax", line, ".subckt", ".subckt needs a name.", "Name it.")
+            self._problem("syntax", statement, ".subckt", ".subckt needs a name.", "Name it.")
             return
         name = tokens[1].lower()
         ports = []
-        _, parameters = _split_parameters(tokens[2:])
+        _, arguments = split_parameters(tokens[2:])
         for index in range(2, len(tokens)):
             follows = tokens[index + 1] if index + 1 < len(tokens) else ""
             if follows == "=" or tokens[index].lower() == "params:":
                 break
-            ports.append(_node(tokens[index]))
+            ports.append(node_name(tokens[index]))
         scope = Scope(
-            name, line, tuple(ports), parent=self._scope, parameters=frozenset(parameters)
+            name, statement, tuple(ports), parent=self._scope, arguments=frozenset(arguments)
         )
+        for argument, text in arguments.items():
+            scope.parameters[argument] = Parameter(statement, argument, text.strip("{}'\""))
         if (other := self._scope.subcircuits.get(name)) is not None and not other.external:
-            self._duplicate(line, name, "Subcircuit", other.line)
+            self._duplicate(statement, name, "Subcircuit", other.statement.line)
         self._scope.subcircuits[name] = scope
         self._scope = scope
 
-    def _include(self, line: int, word: str, statement: str) -> None:
-        match = re.match(r"""\.\w+\s+(?:"([^"]+)"|'([^']+)'|(\S+))""", statement)
-        name = next((part for part in match.groups() if part), "") if match else ""
+    def _include(self, statement: Statement, word: str) -> None:
+        quoted = r"""(?:"([^"]+)"|'([^']+)'|(\S+))"""
+        match = re.match(rf"\.\w+\s+{quoted}(?:\s+{quoted})?", statement.text)
+        parts = [part for part in match.groups() if part] if match else []
+        name = parts[0] if parts else ""
         if self._folder is None or not name:
             self._problem(
-                "refused", line, word, f"'{name}' cannot be included from here.",
+                "refused", statement, word, f"'{name}' cannot be included from here.",
                 "Give the netlist as a file, and the name of a file beside it.",
             )  # fmt: skip
             return
         file = (self._folder / name).resolve()
-        if _is_process_library(file):
+        if is_process_library(file):
             self._declare(file)
-            return
-        if not file.is_relative_to(self._folder):
+        elif not file.is_relative_to(self._folder):
             self._problem(
-                "refused", line, word, f"'{name}' is outside the netlist's folder.",
+                "refused", statement, word, f"'{name}' is outside the netlist's folder.",
                 "Copy it beside the netlist, or use the installed process models.",
             )  # fmt: skip
         elif file in self._including or not file.is_file():
             self._problem(
-                "unknown file", line, word,
+                "unknown-file", statement, word,
                 f"'{name}' {'includes itself' if file in self._including else 'does not exist'}.",
                 "Correct the name.",
             )  # fmt: skip
         else:
             self._including.append(file)
-            try:
-                self.read(file.read_text(encoding="utf8"), file, titled=False)
-            except (OSError, UnicodeDecodeError) as error:
-                self._problem("unknown file", line, word, f"'{name}': {error}.", "Correct it.")
+            self._read_file(statement, file, name, parts[1] if word == ".lib" and parts[1:] else "")
             self._including.pop()
 
-    def _declare(self, library: Path) -> None:
-        """Take the names and ports of a process library's subcircuits, not their insides."""
-        for name, ports in _library_subcircuits(library).items():
-            self.top.subcircuits.setdefault(name, Scope(name, 0, ports, external=True))
-
-    def _element(self, line: int, name: str, statement: str, tokens: list[str]) -> None:
+    def _read_file(self, statement: Statement, file: Path, name: str, section: str) -> None:
         try:
-            element = _element(line, name, statement, tokens)
-        except ValueError as error:
-            self._problem("syntax", line, name, str(error), "Complete the line.")
+            text = read_text(file)
+        except ConfigurationError as error:
+            self._problem("unknown-file", statement, name, str(error), "Correct it.")
             return
-        if (before := self._scope.lines.setdefault(name, line)) != line:
-            self._duplicate(line, name, "Element", before)
+        self.parsed.waivers += waivers(text, name)
+        content: list[tuple[int, str]] | None = list(statements(text, titled=False))
+        if section:
+            content = library_section(content or [], section)
+        if content is None:
+            self._problem(
+                "unknown-file", statement, name, f"'{name}' has no section '{section}'.",
+                "Correct the section's name.",
+            )  # fmt: skip
+            return
+        self._read(content, name)
+
+    def _declare(self, file: Path) -> None:
+        """Take the names and ports of a process library's subcircuits, not their insides."""
+        library = process_library(file)
+        for name, ports in library.subcircuits.items():
+            self._top.subcircuits.setdefault(
+                name, Scope(name, Statement(0, ""), ports, external=True)
+            )
+        for name in library.models:
+            self._top.models.setdefault(name, None)
+        self._top.library_parameters.update(library.parameters)
+
+    def _element(self, statement: Statement, tokens: list[str]) -> None:
+        name = tokens[0].lower()
+        try:
+            element = read_element(statement, tokens)
+        except ValueError as error:
+            self._problem("wrong-count", statement, name, str(error), "Complete the line.")
+            return
+        if (before := self._scope.lines.setdefault(name, statement.line)) != statement.line:
+            self._duplicate(statement, name, "Element", before)
         self._scope.elements.append(element)
 
 
-def _element(line: int, name: str, statement: str, tokens: list[str]) -> Element:
-    letter = name[0]
-    words, parameters = _split_parameters(tokens[1:])
-    words = [word for word in words if word not in "()"]
-    senses: list[str] = []
-    if letter in "begr" or "{" in statement or "'" in statement:
-        for match in _VOLTAGE.finditer(statement):
-            senses += [_node(node) for node in match.groups() if node]
-    if letter == "k":
-        return Element(name, line, (), None, tuple(words), parameters)
-    if letter in "xa":
-        if len(words) < 2:
-            raise ValueError(f"'{name}' needs nodes and a name.")
-        nodes = tuple(map(_node, words[:-1]))
-        return Element(name, line, nodes, words[-1].lower(), (), parameters, tuple(senses))
-    count = MAIN_TERMINALS[letter] + CONTROL_TERMINALS.get(letter, 0)
-    if letter in "eg" and "value" not in parameters and len(words) >= 4 and not senses:
-        count = 4
-    if len(words) < count:
-        raise ValueError(f"'{name}' needs {count} nodes, but has {len(words)}.")
-    nodes, rest = tuple(map(_node, words[:count])), words[count:]
-    target = None
-    if letter == "q" and len(rest) >= 2 and number(rest[1]) is None:  # with the substrate
-        nodes, rest = (*nodes, _node(rest[0])), rest[1:]
-    if letter in MODEL_LETTERS:
-        index = 1 if letter == "w" and len(rest) > 1 else 0
-        if len(rest) <= index:
-            raise ValueError(f"'{name}' names no model.")
-        target = rest[index].lower()
-    return Element(name, line, nodes, target, tuple(rest), parameters, tuple(senses))
+class _Branch:
+    """An open `.if`: whether its present part is in force, and whether one was before."""
 
+    def __init__(self, outer: bool) -> None:
+        self._outer, self._taken, self.in_force = outer, False, False
 
-def _split_parameters(tokens: list[str]) -> tuple[list[str], dict[str, str]]:
-    """Positional words, and `name = value` pairs (a value runs to the next name)."""
-    words: list[str] = []
-    parameters: dict[str, str] = {}
-    index = 0
-    while index < len(tokens):
-        if index + 1 < len(tokens) and tokens[index + 1] == "=":
-            value = tokens[index + 2] if index + 2 < len(tokens) else ""
-            parameters[tokens[index].lower()] = value.strip("{}'\"")
-            index += 3
-        else:
-            words.append(tokens[index])
-            index += 1
-    return words, parameters
-
-
-def _node(name: str) -> str:
-    lower = name.lower()
-    return GROUND if lower in ("0", "gnd", "gnd!") else lower
-
-
-def statements(text: str, titled: bool) -> Iterator[tuple[int, str]]:
-    """(line number, statement) with continuations joined and comments left out."""
-    held, held_line = "", 0
-    for line, raw in enumerate(text.splitlines(), start=1):
-        if titled and line == 1:
-            continue
-        stripped = re.split(r"\s\$\s|;|\s//\s", raw, maxsplit=1)[0].strip()
-        if stripped.startswith("+"):
-            held += " " + stripped[1:]
-            continue
-        if not stripped or stripped.startswith(("*", "#", "$")):
-            continue
-        if held:
-            yield held_line, held
-        held, held_line = stripped, line
-        if stripped.lower() == ".end":
-            break
-    if held and held.lower() != ".end":
-        yield held_line, held
-
-
-def _is_process_library(file: Path) -> bool:
-    from cosim.process.gf180mcu import installed_model_folder  # PySpice comes with it
-
-    try:
-        return file.is_file() and file.parent == installed_model_folder().resolve()
-    except ConfigurationError:
-        return False
-
-
-def _library_subcircuits(library: Path) -> dict[str, tuple[str, ...]]:
-    found = {}
-    pattern = re.compile(r"^\s*\.subckt\s+(\S+)((?:\s+[^\s=]+(?=\s|$)(?!\s*=))*)", re.IGNORECASE)
-    for raw in library.read_text(encoding="latin-1").splitlines():
-        if match := pattern.match(raw):
-            ports = [word for word in match[2].split() if word.lower() != "params:"]
-            found[match[1].lower()] = tuple(port.lower() for port in ports)
-    return found
+    def offer(self, holds: bool) -> None:
+        """The next part, whose condition holds or does not."""
+        self.in_force = self._outer and not self._taken and holds
+        self._taken = self._taken or self.in_force

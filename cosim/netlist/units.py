@@ -3,7 +3,7 @@
 import math
 
 from cosim.errors import ConfigurationError
-from cosim.netlist.parse import number
+from cosim.netlist.numbers import number
 
 
 def si(value: float | str, what: str) -> float:

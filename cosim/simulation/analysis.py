@@ -10,8 +10,9 @@ import numpy as np
 from cosim.engine.audit import ANALYSES, read_asked
 from cosim.engine.session import NgspiceSession
 from cosim.errors import NetlistError
-from cosim.netlist.check import check
-from cosim.netlist.parse import GROUND, read_text, statements
+from cosim.netlist.check import check, errors
+from cosim.netlist.model import GROUND
+from cosim.netlist.reading import read_text, statements
 
 AROUND_OPERATING_POINT = (".op", ".ac", ".noise", ".pz", ".sens", ".tf")
 ABSCISSAE = ("time", "frequency", "v-sweep", "i-sweep", "temp-sweep")
@@ -52,7 +53,7 @@ def simulate(netlist: str, path: Path) -> Answer:
         NetlistError: findings of the electrical rules, or what ngspice leaves out.
         ConvergenceError, EngineError: no answer, or one that is wrong.
     """
-    findings = check(netlist, path)
+    findings = errors(check(netlist, path))
     if findings:
         raise NetlistError(
             f"{path} breaks {len(findings)} of the electrical rules, and ngspice might answer it "

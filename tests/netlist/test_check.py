@@ -27,25 +27,25 @@ E1 out vss non_inverting inverting 1e5
 """
 
 BROKEN = {
-    "floating node": [
+    "floating-node": [
         "V1 a 0 1\nR1 a b 1k\nR2 a 0 1k",
         "V1 in 0 1\nR1 in out 1k\nC1 outt 0 1n\nR2 out 0 1k\nR3 out 0 1k",
         ".subckt s p\nR1 p inner 1k\nR2 p 0 1k\n.ends\nV1 a 0 1\nX1 a s",
     ],
-    "no DC path": [
+    "no-dc-path": [
         "V1 a 0 1\nC1 a b 1n\nC2 b 0 1n",
         "V1 a 0 1\nR0 a 0 1k\nR1 b c 1k\nR2 b c 2k",
         "V1 a 0 1\nC1 a g 1p\nM1 a g 0 0 n\n.model n nmos",
         "V1 p 0 ac 1\nR0 p 0 1\nL1 p 0 1m\nL2 s t 1m\nR1 s t 50\nK1 L1 L2 0.9",
         ".subckt s p q\nC1 p m 1n\nC2 m q 1n\n.ends\nV1 a 0 1\nX1 a 0 s\nR1 a 0 1k",
     ],
-    "current source cut set": [
+    "current-source-cut-set": [
         "I1 0 a 1m\nC1 a 0 1n",
         "I1 0 a 1m\nI2 a 0 1m",
         "V1 in 0 1\nR1 in 0 1k\nG1 0 a in 0 1m\nC1 a 0 1n",
         "V1 in 0 1\nR1 in 0 1k\nF1 0 a V1 2\nC1 a 0 1p",
     ],
-    "voltage loop": [
+    "voltage-loop": [
         "V1 a 0 1\nV2 a 0 2\nR1 a 0 1k",
         "V1 a 0 1\nL1 a 0 1m\nR1 a 0 1k",
         "V1 a b 1\nV2 b c 1\nV3 a c 2\nR1 a 0 1k\nR2 c 0 1k",
@@ -54,30 +54,30 @@ BROKEN = {
         "V1 a 0 1\nB1 a 0 v=2*v(b)\nR1 b a 1k\nR2 b 0 1k",
         ".subckt s p\nV1 p 0 1\n.ends\nV2 a 0 2\nX1 a s\nR1 a 0 1k",
     ],
-    "shorted device": [
+    "shorted-device": [
         "V1 a 0 1\nR1 a 0 1k\nR2 a a 1k",
         "V1 a 0 1\nR1 a 0 1k\nV2 a a 0",
         "V1 a 0 1\nR1 a 0 1k\nM1 a a a a n\n.model n nmos",
         ".subckt s p q\nC1 p q 1n\nR1 p 0 1k\n.ends\nV1 a 0 1\nX1 a a s",
     ],
-    "unknown model": [
+    "unknown-model": [
         "V1 a 0 1\nD1 a 0 missing",
         "V1 a 0 1\nM1 a a 0 0 nch w=1u l=1u",
         "V1 a 0 1\nQ1 a a 0 bjt",
         ".subckt s p\n.model d1 d\nD1 p 0 d1\n.ends\nV1 a 0 1\nX1 a s\nD2 a 0 d1",
     ],
-    "unknown subcircuit": ["V1 a 0 1\nX1 a 0 nowhere", "V1 d 0 1\nX1 d d 0 0 nfet_03v4 w=1u l=1u"],
-    "port count": [
+    "unknown-subcircuit": ["V1 a 0 1\nX1 a 0 nowhere", "V1 d 0 1\nX1 d d 0 0 nfet_03v4 w=1u l=1u"],
+    "port-count": [
         ".subckt s p q\nR1 p q 1k\n.ends\nV1 a 0 1\nX1 a s",
         OP_AMP + "V1 a 0 1\nX1 a b b 0 amp\nR1 b 0 1k",
     ],
-    "duplicate name": [
+    "duplicate-name": [
         "V1 a 0 1\nR1 a 0 1k\nR1 a 0 2k",
         "V1 a 0 1\nD1 a 0 m\n.model m d\n.model m d",
         ".subckt s p\nR1 p 0 1k\n.ends\n.subckt s p\nR1 p 0 2k\n.ends\nV1 a 0 1\nX1 a s",
         "V1 a 0 1\nR1 a 0 1k\nr1 a 0 2k",
     ],
-    "parameter": [
+    "bad-value": [
         "V1 a 0 1\nR1 a 0 0",
         "V1 a 0 1\nR1 a 0 -5k",
         "V1 a 0 1\nR1 a 0 1k\nC1 a 0 -1p",
@@ -88,20 +88,20 @@ BROKEN = {
         '.lib "{models}/sm141064.ngspice" typical\nV1 a 0 1\nX1 a a 0 0 nfet_03v3 w=1u l=0.18u',
         ".subckt s p\nR1 p 0 1k\n.ends\nV1 a 0 1\nX1 a s m=0",
     ],
-    "dangling feedback": [
+    "dangling-feedback": [
         OP_AMP + "V1 p 0 1\nX1 p n o vdd 0 amp\nV2 vdd 0 3\nR1 n 0 1k\nR2 o 0 1k\nR3 p 0 1k",
         OP_AMP + "V1 p 0 1\nX1 p vdd o vdd 0 amp\nV2 vdd 0 3\nR2 o vdd 1k\nR3 o 0 1k",
     ],
-    "no ground": ["V1 a b 1\nR1 a b 1k"],
+    "no-ground": ["V1 a b 1\nR1 a b 1k"],
     "recursion": [".subckt s p\nX1 p s\nR1 p 0 1\n.ends\nV1 a 0 1\nX1 a s"],
+    "wrong-count": ["V1 a 0 1\nR1 a"],
     "syntax": [
-        "V1 a 0 1\nR1 a",
         "V1 a 0 1\nR1 a 0 1k\n.ends",
         "V1 a 0 1\nR1 a 0 1k\n?what is this",
         "V1 a 0 1\nR1 a 0 1k\n.model m",
     ],
-    "unclosed subcircuit": [".subckt s p\nR1 p 0 1k\nV1 a 0 1\nX1 a s"],
-    "unknown file": ['.include "nowhere.inc"\nV1 a 0 1\nR1 a 0 1k'],
+    "unclosed-subcircuit": [".subckt s p\nR1 p 0 1k\nV1 a 0 1\nX1 a s"],
+    "unknown-file": ['.include "nowhere.inc"\nV1 a 0 1\nR1 a 0 1k'],
     "refused": [
         "V1 a 0 1\nR1 a 0 1k\n.control\nshell rm -rf x\n.endc",
         "V1 a 0 1\nR1 a 0 1k\nshell echo",

@@ -17,10 +17,10 @@ DIODE = "R1 a b 1k\nD1 b 0 d\n.model d d\n"
 
 WRONG = {
     # name: (netlist after its title, what the error says)
-    "floating node between capacitors": ("V1 a 0 1\nC1 a b 1n\nC2 b 0 1n\n.op", "no DC path"),
-    "current into a capacitor: no voltage": ("I1 0 a 1m\nC1 a 0 1n\n.op", "cut set"),
-    "1 mA into 2 mA: no voltage; says -1 mV": ("I1 0 a 1m\nI2 a 0 2m\n.op", "cut set"),
-    "source across an inductor: infinite": ("V1 a 0 1\nL1 a 0 1m\nR1 a 0 1\n.op", "voltage loop"),
+    "floating node between capacitors": ("V1 a 0 1\nC1 a b 1n\nC2 b 0 1n\n.op", "no-dc-path"),
+    "current into a capacitor: no voltage": ("I1 0 a 1m\nC1 a 0 1n\n.op", "cut-set"),
+    "1 mA into 2 mA: no voltage; says -1 mV": ("I1 0 a 1m\nI2 a 0 2m\n.op", "cut-set"),
+    "source across an inductor: infinite": ("V1 a 0 1\nL1 a 0 1m\nR1 a 0 1\n.op", "voltage-loop"),
     "grown by a negative capacitor": (
         "V1 a 0 1\nR1 a b 1k\nC1 b 0 -1n\n.tran 10n 10u", "capacitance is -1n"
     ),

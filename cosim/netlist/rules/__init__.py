@@ -1,0 +1,1 @@
+"""Rules by kind; each yields findings of a parsed netlist."""
