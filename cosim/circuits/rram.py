@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from PySpice.Spice.Netlist import SubCircuit
 
 from cosim.errors import ConfigurationError, NetlistError
+from cosim.netlist.netlist import comment
 
 DEFAULT_CARD = Path(__file__).resolve().parents[2] / "models" / "rram_hfox.toml"
 

@@ -71,7 +71,9 @@ def check(
     allow: Annotated[
         list[str] | None, typer.Option(help="Waive this rule, may be repeated.")
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Warnings end with exit 3, too.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Warnings end with exit 3, too.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
     debug: Debug = False,
 ) -> None:
