@@ -1,6 +1,5 @@
 """Netlists: `cosim netlist` writes them, `cosim check` finds their faults."""
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -8,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from cosim.cli.app import FINDINGS, Debug, Fidelities, app, console, error_console, nested
+from cosim.cli.app import (
+    FINDINGS,
+    Debug,
+    Fidelities,
+    Json,
+    app,
+    console,
+    error_console,
+    nested,
+    print_json,
+)
 from cosim.errors import ConfigurationError
 
 
@@ -74,7 +83,7 @@ def check(
     strict: Annotated[
         bool, typer.Option("--strict", help="Warnings end with exit 3, too.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Check a netlist by electrical rules: floating nodes, loops, unknown names, slips of units.
@@ -95,7 +104,7 @@ def check(
             "errors": [asdict(finding) for finding in wrong],
             "warnings": [asdict(finding) for finding in warnings],
         }
-        sys.stdout.write(json.dumps(listed, indent=2) + "\n")
+        print_json(listed)
     else:
         for kind, group in (("error", wrong), ("warning", warnings)):
             for finding in group:

@@ -29,7 +29,7 @@ def simulate(
     """Run a netlist in ngspice; an answer that cannot be trusted is an error that says why."""
     from cosim.engine.audit import read_asked
     from cosim.engine.isolated import each_isolated
-    from cosim.netlist.parse import read_text
+    from cosim.netlist.reading import read_text
     from cosim.simulation.analysis import simulate_file
     from cosim.simulation.output import check_output, write_answer
 
