@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cosim.engine.install import process_models_folder
 from cosim.engine.library import (
     HOW_TO_INSTALL,
     MINIMUM_VERSION,
@@ -27,6 +26,7 @@ from cosim.engine.library import (
     project_folder,
 )
 from cosim.errors import EngineError
+from cosim.process.gf180mcu import GF180MCU
 
 SET_UP_AGAIN = "Run `make setup`."
 NEWER_NGSPICE = "Debian's ngspice 44 and later have it, as has the one of `make setup`."
@@ -192,7 +192,7 @@ def _executable(library: NgspiceLibrary) -> Finding:
 
 def _process_models(library: NgspiceLibrary) -> Finding:
     part = "process models"
-    models = process_models_folder()
+    models = GF180MCU.installed_folder()
     if models is None:
         return Finding(part, Status.MISSING, "GF180MCU is not installed", SET_UP_AGAIN)
     netlist = NFET.format(models=models, width=NFET_WIDTH_MICROMETRE)

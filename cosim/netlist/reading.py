@@ -19,6 +19,8 @@ _SUBCIRCUIT = re.compile(
     r"^\s*\.subckt\s+(\S+)((?:\s+[^\s=]+(?=\s|$)(?!\s*=))*)", re.IGNORECASE | re.MULTILINE
 )
 _PARAMETER = re.compile(r"([a-z_]\w*)\s*(?:\([^()]*\))?\s*=(?!=)", re.IGNORECASE)
+_INCLUDE = re.compile(r"^\s*\.include\s+[\"']?([\w.]+)", re.IGNORECASE | re.MULTILINE)
+_BIN = re.compile(r"\.\d+$")
 _MODEL = re.compile(r"^\s*\.model\s+(\S+)", re.IGNORECASE | re.MULTILINE)
 
 
@@ -99,18 +101,21 @@ class Library:
 
 def is_process_library(file: Path) -> bool:
     """Whether it is one of the installed process's own files."""
-    from cosim.process.gf180mcu import installed_model_folder  # PySpice comes with it
+    from cosim.process.installed import InstalledProcess  # PySpice comes with it
+    from cosim.process.process import processes
 
-    try:
-        return file.is_file() and file.parent == installed_model_folder().resolve()
-    except ConfigurationError:
-        return False
+    folders = [
+        folder.resolve()
+        for process in processes().values()
+        if issubclass(process, InstalledProcess) and (folder := process.installed_folder())
+    ]
+    return file.is_file() and file.parent in folders
 
 
 @cache
 def process_library(file: Path) -> Library:
     """Read the names of a process library, not the insides of its subcircuits."""
-    text = file.read_text(encoding="latin-1")
+    text = _with_includes(file)
     subcircuits = {}
     for match in _SUBCIRCUIT.finditer(text):
         ports = [word.lower() for word in match[2].split() if word.lower() != "params:"]
@@ -122,5 +127,14 @@ def process_library(file: Path) -> Library:
         within = line.lower().startswith(".param") or (within and line.startswith(("+", "*")))
         if within:
             parameters.update(name.lower() for name in _PARAMETER.findall(line))
-    models = frozenset(name.lower() for name in _MODEL.findall(text))
+    models = frozenset(_BIN.sub("", name.lower()) for name in _MODEL.findall(text))
     return Library(subcircuits, frozenset(parameters), models)
+
+
+def _with_includes(file: Path) -> str:
+    """The library's text, then that of each file of its folder that it includes."""
+    text = file.read_text(encoding="latin-1")
+    names = dict.fromkeys(_INCLUDE.findall(text))
+    return "\n".join(
+        [text, *(_with_includes(path) for name in names if (path := file.parent / name).is_file())]
+    )

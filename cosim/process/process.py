@@ -1,13 +1,11 @@
 """Process: the transistor models of a netlist, their corner, temperature and statistics.
 
-A process is one module of `cosim.process` with one subclass of `Process`, which is
-found there by its `NAME`. What its values mean is said here; `tests/circuits/test_process.py`
-measures those of every process again.
+A process is a subclass of `Process`: one of the modules beside this one, of a package with an
+entry point in the group `cosim.processes`, or of a Python file. What its values mean is said
+here; `tests/process/test_process.py` measures those of every process again.
 """
 
-import importlib
 import math
-import pkgutil
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import ClassVar
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
 from cosim.errors import ConfigurationError, NetlistError
+from cosim.plugins import Registry, subclass_of
 
 MICRO = 1e-6
 LENGTH_METRE = 1e-6
@@ -91,7 +90,7 @@ class Process(ABC):
         QUAD_FACTOR: K of the multiplier's quad, between 1/2 and 1 (see `multiplier`).
 
     Raises:
-        ConfigurationError: unknown corner, or a seed at another corner than typical.
+        ConfigurationError: unknown corner, or a seed below 1 or at another corner than typical.
     """
 
     corner: str = "typical"
@@ -126,6 +125,11 @@ class Process(ABC):
             raise ConfigurationError(
                 f"Monte Carlo draws around the typical corner, but the corner is '{self.corner}'. "
                 "Leave out the one or the other."
+            )
+        if self.monte_carlo_seed is not None and self.monte_carlo_seed < 1:
+            raise ConfigurationError(
+                f"The Monte Carlo seed is {self.monte_carlo_seed}, and ngspice takes none below 1 "
+                "(it would draw others each time). Count from 1."
             )
 
     @abstractmethod
@@ -214,24 +218,27 @@ class Process(ABC):
         )
 
 
-def processes() -> dict[str, type[Process]]:
-    """Every process by its name."""
-    from cosim import process as package
+PROCESSES: Registry[type[Process]] = Registry(
+    kind="process",
+    group="cosim.processes",
+    accept=subclass_of(Process),
+    built_in={
+        "gf180mcu": "cosim.process.gf180mcu:GF180MCU",
+        "generic180": "cosim.process.generic180:Generic180",
+        "sky130": "cosim.process.sky130:Sky130",
+    },
+)
 
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{module.name}")
-    return {process.NAME: process for process in Process.__subclasses__()}
+
+def processes() -> dict[str, type[Process]]:
+    """Every process by its name; a warning names those of plug-ins that cannot be loaded."""
+    return PROCESSES.all()
 
 
 def find_process(name: str) -> type[Process]:
-    """A process by its name.
+    """A process by its name, or by the Python file that defines it.
 
     Raises:
-        ConfigurationError: there is none.
+        ConfigurationError: there is none, or it cannot be loaded.
     """
-    known = processes()
-    if name not in known:
-        raise ConfigurationError(
-            f"There is no process '{name}'. Choose one of {', '.join(sorted(known))}."
-        )
-    return known[name]
+    return PROCESSES.find(name)

@@ -10,6 +10,7 @@ from cosim.engine import doctor
 from cosim.engine.doctor import Finding, Report, Status, examine, render
 from cosim.engine.library import NgspiceCapabilities, NgspiceLibrary, find_library
 from cosim.errors import LibraryNotFoundError
+from cosim.process.gf180mcu import GF180MCU
 
 
 def by_part(report: Report) -> dict[str, Finding]:
@@ -89,7 +90,7 @@ class TestProcessModels:
         models = tmp_path / "models"
         models.mkdir()
         (models / "design.ngspice").write_text("* nothing\n")
-        monkeypatch.setattr(doctor, "process_models_folder", lambda: models)
+        monkeypatch.setattr(GF180MCU, "installed_folder", lambda: models)
         return models
 
     @staticmethod
@@ -99,7 +100,7 @@ class TestProcessModels:
         )
 
     def test_no_package(self, library: NgspiceLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(doctor, "process_models_folder", lambda: None)
+        monkeypatch.setattr(GF180MCU, "installed_folder", lambda: None)
         assert doctor._process_models(library).status is Status.MISSING
 
     def test_file_is_gone(self, library: NgspiceLibrary, models: Path) -> None:

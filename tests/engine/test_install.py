@@ -13,6 +13,8 @@ from cosim.engine import library as library_module
 from cosim.engine.install import install, main
 from cosim.engine.library import NgspiceCapabilities, find_library, operating_point, probe
 from cosim.errors import ConfigurationError, EngineError, LibraryNotFoundError
+from cosim.process.gf180mcu import GF180MCU
+from cosim.process.sky130 import Sky130
 
 
 @pytest.fixture
@@ -27,7 +29,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(project)
     monkeypatch.setattr(library_module, "_package_folder", lambda: project / "cosim")
     monkeypatch.setattr(library_module, "_loader_path", lambda: None)
-    monkeypatch.setattr(install_module, "process_models_folder", lambda: models)
+    monkeypatch.setattr(GF180MCU, "installed_folder", lambda: models)
+    monkeypatch.setattr(Sky130, "installed_folder", lambda: None)
     monkeypatch.setattr(install_module, "_debian_codename", lambda: None)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     return project
@@ -228,8 +231,7 @@ def test_path_with_a_space_is_refused(
 class TestProcessModels:
     def test_link_is_made_and_put_right(self, project: Path) -> None:
         link = project / ".ngspice/gf180mcu"
-        models = install_module.process_models_folder()
-        assert models is not None
+        models = GF180MCU.installed_folder()
         assert main() != 0  # no ngspice, but the models are there
         assert link.resolve() == models
         link.unlink()
@@ -243,16 +245,18 @@ class TestProcessModels:
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        monkeypatch.setattr(install_module, "process_models_folder", lambda: None)
+        monkeypatch.setattr(GF180MCU, "installed_folder", lambda: None)
         main()
-        assert "no process models" in capsys.readouterr().out
+        assert "no models of gf180mcu" in capsys.readouterr().out
         assert not (project / ".ngspice/gf180mcu").is_symlink()
 
-    def test_package_that_is_not_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert install_module.process_models_folder() is not None
-        for package in ("no_such_package.pdk", "json.no_such_module"):
-            monkeypatch.setattr(install_module, "PROCESS_MODELS_PACKAGE", package)
-            assert install_module.process_models_folder() is None
+    def test_extra_has_a_link_of_its_own(
+        self, project: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        models = project.parent / "sky130"
+        monkeypatch.setattr(Sky130, "installed_folder", lambda: models)
+        main()
+        assert (project / ".ngspice/sky130").readlink() == models
 
     def test_models_load_through_the_link(self, unpacked: Path) -> None:
         models = unpacked.parent / "gf180mcu"

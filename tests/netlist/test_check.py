@@ -116,9 +116,9 @@ BROKEN = {
 
 
 def models() -> str:
-    from cosim.process.gf180mcu import installed_model_folder
+    from cosim.process.gf180mcu import GF180MCU
 
-    return str(installed_model_folder())
+    return str(GF180MCU.installed_folder())
 
 
 @pytest.mark.parametrize(

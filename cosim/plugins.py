@@ -1,0 +1,213 @@
+"""Plug-ins: what others add to cosim, by an entry point of their package or by a Python file.
+
+An entry point in the group of a kind, such as `cosim.processes`, makes a thing known by its name
+wherever a built-in one is. A file, `--process my.py`, defines it in a variable named after the
+kind (`process = MyProcess`). A file is code that runs when it is loaded: only the user may name
+one, never data such as a trace (see `named_by_data`).
+"""
+
+import importlib
+import importlib.util
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import sha256
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Generic, TypeVar
+
+from cosim.errors import ConfigurationError
+
+Thing = TypeVar("Thing")
+OWN = "cosim itself"
+
+
+class PluginWarning(UserWarning):
+    """A plug-in that cannot be used, where all of its kind were asked for."""
+
+
+@dataclass(frozen=True)
+class Registry(Generic[Thing]):
+    """The things of a kind by their names: built-in ones, then those of entry points.
+
+    Attributes:
+        kind: in words, such as "process"; with "_" for " " the variable's name in a file.
+        group: of entry points.
+        accept: returns what it is given as a thing of the kind. Raises TypeError with the reason
+            where it is none.
+        built_in: name and "module:object".
+    """
+
+    kind: str
+    group: str
+    accept: Callable[[Any], Thing]
+    built_in: Mapping[str, str]
+    _loaded: dict[str, Thing] = field(default_factory=dict, repr=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all there are, also of those that turn out not to load."""
+        return tuple(self._entries())
+
+    def find(self, name: str) -> Thing:
+        """The thing of that name, or that the Python file of that name defines.
+
+        Raises:
+            ConfigurationError: there is none, two have the name, or it cannot be loaded.
+        """
+        if is_file(name):
+            return self._of_file(Path(name))
+        entries = self._entries().get(name)
+        if entries is None:
+            raise ConfigurationError(
+                f"There is no {self.kind} '{name}'. Choose one of "
+                f"{', '.join(sorted(self.names))}, or name a Python file (my.py) that defines one."
+            )
+        if len(entries) > 1:
+            raise ConfigurationError(
+                f"There are {len(entries)} of the {self.kind} '{name}', from "
+                f"{' and from '.join(map(_origin, entries))}. Remove one of these packages."
+            )
+        return self._of_entry(entries[0])
+
+    def all(self) -> dict[str, Thing]:
+        """All that can be loaded; a `PluginWarning` names each that cannot."""
+        found = {}
+        for name in self.names:
+            try:
+                found[name] = self.find(name)
+            except ConfigurationError as error:
+                warnings.warn(str(error), PluginWarning, stacklevel=2)
+        return found
+
+    def _entries(self) -> dict[str, list[EntryPoint]]:
+        found = {
+            name: [EntryPoint(name, value, self.group)] for name, value in self.built_in.items()
+        }
+        for entry in _installed(self.group, tuple(sys.path)):
+            found.setdefault(entry.name, []).append(entry)
+        return found
+
+    def _of_entry(self, entry: EntryPoint) -> Thing:
+        key = f"{entry.name} = {entry.value}"
+        if key not in self._loaded:
+            try:
+                self._loaded[key] = self.accept(entry.load())
+            except Exception as error:
+                raise ConfigurationError(
+                    f"The {self.kind} '{entry.name}' ({entry.value}) from {_origin(entry)} cannot "
+                    f"be loaded: {type(error).__name__}: {error}. Mend, update or remove that "
+                    "package."
+                ) from error
+        return self._loaded[key]
+
+    def _of_file(self, path: Path) -> Thing:
+        variable = self.kind.replace(" ", "_").replace("-", "_")
+        try:
+            return self.accept(getattr(load_file(path), variable))
+        except ConfigurationError:
+            raise
+        except Exception as error:
+            raise ConfigurationError(
+                f"The file {path} defines no {self.kind}: {type(error).__name__}: {error}. It must "
+                f"set the variable `{variable}`; see the manual's page on an own {self.kind}."
+            ) from error
+
+
+def is_file(name: str) -> bool:
+    """Whether a name means a Python file."""
+    return name.endswith(".py")
+
+
+def absolute(name: str) -> str:
+    """The name as another process finds it: of a file, its whole path."""
+    return str(Path(name).resolve()) if is_file(name) else name
+
+
+def named_by_data(name: str, where: str, folder: Path | None = None) -> str:
+    """A name that a file of data gives, checked: naming code, data must not choose any to run.
+
+    Args:
+        where: the data, for the message.
+        folder: in which files of code may lie, by a path relative to it; None for nowhere.
+
+    Returns:
+        The name; of a file, its whole path.
+
+    Raises:
+        ConfigurationError: a file of code elsewhere.
+    """
+    if not is_file(name):
+        return name
+    if folder is None:
+        raise ConfigurationError(
+            f"{where} names the Python file {name}, which would run to be loaded. Code that data "
+            "names is not run: name the file on the command line."
+        )
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise ConfigurationError(
+            f"{where} names the Python file {name}, which would run to be loaded, and lies outside "
+            f"of {folder.resolve()}. Move it there, or name it on the command line."
+        )
+    return str(path)
+
+
+def subclass_of(base: type) -> Callable[[Any], Any]:
+    """An `accept` for subclasses of a base that define and set all that it asks for."""
+
+    def accept(found: Any) -> Any:
+        if not (isinstance(found, type) and issubclass(found, base)):
+            raise TypeError(f"{found!r} is no subclass of {base.__module__}.{base.__name__}")
+        if missing := sorted(getattr(found, "__abstractmethods__", ())):
+            raise TypeError(f"{found.__name__} does not define {', '.join(missing)}")
+        wanted = [
+            name
+            for parent in found.__mro__
+            for name in vars(parent).get("__annotations__", {})
+            if name.isupper() and not hasattr(found, name)
+        ]
+        if wanted:
+            raise TypeError(f"{found.__name__} does not set {', '.join(wanted)}")
+        return found
+
+    return accept
+
+
+def load_file(path: Path) -> ModuleType:
+    """The module of a Python file, run once for each content of it.
+
+    Raises:
+        ConfigurationError: there is no such file.
+        Exception: whatever it raises.
+    """
+    if not path.is_file():
+        raise ConfigurationError(f"There is no file {path}. Give the path of a Python file.")
+    path = path.resolve()
+    content = sha256(path.read_bytes()).hexdigest()
+    # A name of its own: two files may be called alike, and a changed one is another.
+    name = f"cosim_file_{sha256(f'{path} {content}'.encode()).hexdigest()[:16]}"
+    if name not in sys.modules:
+        specification = importlib.util.spec_from_file_location(name, path)
+        assert specification is not None and specification.loader is not None  # it ends in .py
+        module = importlib.util.module_from_spec(specification)
+        sys.modules[name] = module  # dataclasses look their own module up
+        try:
+            specification.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return sys.modules[name]
+
+
+@lru_cache
+def _installed(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """Those of the packages on the import path: to read them takes a while."""
+    return tuple(entry_points(group=group))
+
+
+def _origin(entry: EntryPoint) -> str:
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else OWN
