@@ -7,6 +7,7 @@ import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -200,8 +201,15 @@ def evaluate(term: Term, values: Mapping[str, Value]) -> Value:
 class ScopeValues(Mapping[str, Value]):
     """Parameters of a scope by name, worked out when they are asked for."""
 
-    def __init__(self, scope: "Scope", extra: Mapping[str, Value], depth: int = 0) -> None:
-        self._scope, self._extra, self._depth = scope, extra, depth
+    def __init__(
+        self,
+        scope: "Scope",
+        extra: Mapping[str, Value],
+        arguments: Mapping[str, float],
+        depth: int = 0,
+    ) -> None:
+        self._scope, self._extra, self._arguments = scope, extra, arguments
+        self._depth = depth
 
     def __getitem__(self, name: str) -> Value:
         if self._depth > MAXIMUM_DEPTH:
@@ -209,11 +217,11 @@ class ScopeValues(Mapping[str, Value]):
         for scope in self._scope.chain():
             if name in scope.parameters:
                 if name in scope.arguments:
-                    raise KeyError(name)  # each instance may give it another value
+                    return self._arguments[name]  # each instance may give it another
                 term = read_expression(scope.parameters[name].expression)
                 if term is None:
                     raise KeyError(name)
-                return evaluate(term, ScopeValues(scope, {}, self._depth + 1))
+                return evaluate(term, ScopeValues(scope, {}, self._arguments, self._depth + 1))
         return self._extra[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -223,7 +231,9 @@ class ScopeValues(Mapping[str, Value]):
         return len(self._extra)
 
 
-def constant(text: str, scope: "Scope") -> float | None:
+def constant(
+    text: str, scope: "Scope", arguments: Mapping[str, float] = MappingProxyType({})
+) -> float | None:
     """The value of a number or an expression of parameters; None where it has none here."""
     if (value := number(text)) is not None:
         return value
@@ -231,7 +241,7 @@ def constant(text: str, scope: "Scope") -> float | None:
     if term is None:
         return None
     try:
-        return float(evaluate(term, ScopeValues(scope, {})))
+        return float(evaluate(term, ScopeValues(scope, {}, arguments)))
     except (LookupError, TypeError, ValueError, OverflowError, ZeroDivisionError):
         return None
 

@@ -14,10 +14,13 @@ from cosim.netlist.finding import Finding, found
 from cosim.netlist.model import GROUND, Device, Element, Parsed, Scope
 
 SHOWN_NODES = 3
+UNREAD = frozenset({"wrong-count", "syntax", "unclosed-subcircuit", "unknown-file"})
 
 
 def topology(parsed: Parsed) -> Iterator[Finding]:
     """Findings of the scopes, then of the flattened netlist."""
+    if any(problem.rule in UNREAD for problem in parsed.problems):
+        return  # a line is missing here, and would be missed
     for scope in parsed.scopes():
         yield from _floating(scope, parsed)
     try:
@@ -28,7 +31,12 @@ def topology(parsed: Parsed) -> Iterator[Finding]:
             "Remove the instance that closes the circle.",
         )  # fmt: skip
         return
-    yield from _ground(devices)
+    if devices and not any(GROUND in device.terminals for device in devices):
+        yield Finding(
+            0, "no-ground", "", GROUND, "No device is connected to ground.",
+            "Name one node 0: voltages are measured against it.",
+        )  # fmt: skip
+        return
     yield from _shorted(devices)
     yield from _voltage_loops(devices)
     yield from _no_dc_path(devices)
@@ -58,14 +66,6 @@ def _floating(scope: Scope, parsed: Parsed) -> Iterator[Finding]:
 
 
 # -- rules of the flattened netlist -------------------------------------------------------------
-
-
-def _ground(devices: list[Device]) -> Iterator[Finding]:
-    if devices and not any(GROUND in device.terminals for device in devices):
-        yield Finding(
-            0, "no-ground", "", GROUND, "No device is connected to ground.",
-            "Name one node 0: voltages are measured against it.",
-        )  # fmt: skip
 
 
 def _shorted(devices: list[Device]) -> Iterator[Finding]:

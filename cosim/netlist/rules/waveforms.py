@@ -18,14 +18,14 @@ from cosim.netlist.elements import tokens_of
 from cosim.netlist.expression import (
     CONSTANTS,
     PROBE,
-    ScopeValues,
     Term,
     constant,
     evaluate,
     read_expression,
 )
 from cosim.netlist.finding import Finding, found
-from cosim.netlist.model import Element, Parsed, Scope
+from cosim.netlist.instances import Instance, instances
+from cosim.netlist.model import Element, Parsed
 
 STEPS_PER_PERIOD = 8
 """Fewer cannot show a sine's amplitude within 8 %: 1 - cos(pi / 8)."""
@@ -55,15 +55,15 @@ class Span:
 def waveforms(parsed: Parsed) -> Iterator[Finding]:
     """Findings of every source, expression and tank."""
     span = _span(parsed)
-    for scope in parsed.scopes():
-        for element in scope.elements:
+    for instance in instances(parsed):
+        for element in instance.scope.elements:
             if element.letter in "vi":
-                yield from _waveform(element, scope, span)
-            yield from _powers(element, scope)
+                yield from _waveform(element, instance, span)
+            yield from _powers(element, instance)
             if span is not None and (term := _behaviour(element)) is not None:
-                yield from _leapt_over(element, term, scope, span)
+                yield from _leapt_over(element, term, instance, span)
         if span is not None:
-            yield from _tanks(scope, span)
+            yield from _tanks(instance, span)
 
 
 def _span(parsed: Parsed) -> Span | None:
@@ -79,12 +79,12 @@ def _span(parsed: Parsed) -> Span | None:
     return None
 
 
-def _waveform(element: Element, scope: Scope, span: Span | None) -> Iterator[Finding]:
+def _waveform(element: Element, instance: Instance, span: Span | None) -> Iterator[Finding]:
     words = [word.lower() for word in element.values]
     kind = next((word for word in words if word in ("pulse", "pwl", *_FREQUENCY_PLACE)), None)
     if kind is None:
         return
-    values = [constant(word, scope) for word in words[words.index(kind) + 1 :]]
+    values = [instance.constant(word) for word in words[words.index(kind) + 1 :]]
     if kind == "pulse":
         yield from _pulse(element, values, span)
     elif kind == "pwl":
@@ -148,13 +148,13 @@ def _behaviour(element: Element) -> Term | None:
     return read_expression(_TAIL.split(match[1])[0]) if match else None
 
 
-def _leapt_over(element: Element, term: Term, scope: Scope, span: Span) -> Iterator[Finding]:
+def _leapt_over(element: Element, term: Term, instance: Instance, span: Span) -> Iterator[Finding]:
     """Excursions of a function of time between two of the largest steps."""
     if "time" not in term.names():
         return
     count = min(math.ceil(span.stop_second / span.step_second), MOST_SAMPLES // FINER)
     time = np.arange(count * FINER + 1) * (span.step_second / FINER)
-    values = ScopeValues(scope, {**CONSTANTS, "time": time})
+    values = instance.values({**CONSTANTS, "time": time})
     waiting = [term]
     while waiting:
         part = waiting.pop()
@@ -193,7 +193,7 @@ def _hidden(wave: np.ndarray) -> int | None:
     return int(np.argmax(excursion)) * FINER
 
 
-def _powers(element: Element, scope: Scope) -> Iterator[Finding]:
+def _powers(element: Element, instance: Instance) -> Iterator[Finding]:
     """Powers, which ngspice takes of the magnitude, and from left to right."""
     text = element.statement.text
     if not ("^" in text or "**" in text or "pow" in text.lower()):
@@ -206,7 +206,7 @@ def _powers(element: Element, scope: Scope) -> Iterator[Finding]:
         why = ""
         if base.name in ("^", "**") and base.arguments and power.name != "pow":
             why = "ngspice works out a^b^c from the left: 2^3^2 is 64"
-        elif not _even(exponent, scope) and not _not_negative(base, scope):
+        elif not _even(exponent, instance) and not _not_negative(base, instance):
             why = "ngspice takes a power of the magnitude: (-2)^3 is +8"
         if why:
             yield found(
@@ -216,29 +216,29 @@ def _powers(element: Element, scope: Scope) -> Iterator[Finding]:
             return
 
 
-def _even(exponent: Term, scope: Scope) -> bool:
+def _even(exponent: Term, instance: Instance) -> bool:
     try:
-        return float(evaluate(exponent, ScopeValues(scope, CONSTANTS))) % 2 == 0
+        return float(evaluate(exponent, instance.values(CONSTANTS))) % 2 == 0
     except (LookupError, TypeError, ValueError):
         return False
 
 
-def _not_negative(base: Term, scope: Scope) -> bool:
+def _not_negative(base: Term, instance: Instance) -> bool:
     if base.name in _NOT_NEGATIVE:
         return True
     if base.name in ("^", "**", "pow"):  # of the magnitude
         return True
     if base.name == "max":
-        return any(_not_negative(argument, scope) for argument in base.arguments)
+        return any(_not_negative(argument, instance) for argument in base.arguments)
     if base.name in ("+", "*", "/", "min") and base.arguments:
-        return all(_not_negative(argument, scope) for argument in base.arguments)
+        return all(_not_negative(argument, instance) for argument in base.arguments)
     try:
-        return bool(np.all(np.asarray(evaluate(base, ScopeValues(scope, CONSTANTS))) >= 0))
+        return bool(np.all(np.asarray(evaluate(base, instance.values(CONSTANTS))) >= 0))
     except (LookupError, TypeError, ValueError):
-        return any(base.name in around.arguments for around in scope.chain())
+        return any(base.name in around.arguments for around in instance.scope.chain())
 
 
-def _tanks(scope: Scope, span: Span) -> Iterator[Finding]:
+def _tanks(instance: Instance, span: Span) -> Iterator[Finding]:
     """An inductor and a capacitor across each other, with steps near their period."""
     joined = UnionFind()
     pairs: dict[str, dict[frozenset[str], list[tuple[Element, float]]]] = {
@@ -246,12 +246,12 @@ def _tanks(scope: Scope, span: Span) -> Iterator[Finding]:
         "c": {},
         "r": {},
     }
-    for element in scope.elements:
+    for element in instance.scope.elements:
         if element.letter == "v":
             joined.union(*element.terminals)
-    for element in scope.elements:
+    for element in instance.scope.elements:
         if element.letter in pairs and element.values:
-            value = constant(element.values[0], scope)
+            value = instance.constant(element.values[0])
             across = frozenset(joined[node] for node in element.terminals)
             if value is not None and value > 0 and len(across) == 2:
                 pairs[element.letter].setdefault(across, []).append((element, value))
