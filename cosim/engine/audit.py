@@ -346,6 +346,8 @@ def _current_names(device: Device) -> list[str]:
     not tell.
     """
     letter = device.element.letter
+    if letter in "efgh" and "poly" in map(str.lower, device.element.values[:1]):
+        return []  # ngspice makes a code model of it
     name = f"{letter}.{device.path}" if "." in device.path else device.path
     if letter == "x":
         if device.ports[:4] != ("d", "g", "s", "b"):

@@ -41,6 +41,8 @@ HARMLESS = {
     r"Reducing trtol to 1 for xspice 'A' devices": "a tighter step control than asked for",
     r"Warning: \S+: no DC value, transient time 0 value used": "what SPICE's sources do",
     r"Checking parameters for BSIM ?\S* model .*": "a heading; what it finds follows",
+    r"warning, can't find model '\S+' from line": "a parameter as value; rules check both names",
+    r"[rcl]\w* \S+ \S+ [a-z_]\w*": "the line that the warning before is about",
     r"(Pole-zero|Sensitivity) .*converged.*": "how an iteration ended",
 }
 """Patterns of whole lines, and why each is harmless."""

@@ -89,7 +89,7 @@ class NgspiceSession(StreamingSession):
             for name in self.plot_names:
                 if name != "const":  # `.noise` gives two plots: densities, and totals
                     plot = self.plot(None, name)
-                    vectors |= {vector: np.array(values._data) for vector, values in plot.items()}
+                    vectors |= {_plain(vector): np.array(of._data) for vector, of in plot.items()}
         finally:
             self.exec_command("destroy all")
         audit_answer(self._asked, vectors)
@@ -173,6 +173,11 @@ class NgspiceSession(StreamingSession):
         if vector == ffi.NULL or vector.v_length < 1 or vector.v_realdata == ffi.NULL:
             return None
         return float(vector.v_realdata[0])
+
+
+def _plain(vector: str) -> str:
+    """A vector's name; ngspice writes `V(2)` for a node that is a number, and its name else."""
+    return vector[2:-1] if vector[:2].lower() == "v(" else vector
 
 
 def saved(nodes: Iterable[str]) -> str:

@@ -81,7 +81,7 @@ SOUND: dict[str, Case] = {
     # sweeps
     "dc sweep": ("V1 a 0 0\nR1 a b 1k\nR2 b 0 1k\n.dc V1 0 2 0.5\n.save v(b)", "b", 1.0),
     "sweep downwards": ("V1 a 0 0\nR1 a b 1k\nR2 b 0 1k\n.dc V1 2 -2 -0.5", "b", -1.0),
-    "transfer function": ("V1 a 0 1\nR1 a b 1k\nR2 b 0 3k\n.tf v(b) V1", "transfer_function", 0.75),
+    "transfer function": ("V1 a 0 1\nR1 a b 1k\nR2 b 0 3k\n.tf v(b) V1", "Transfer_function", 0.75),
     # small signals
     "low pass at its corner": (
         "V1 a 0 dc 0 ac 1\nR1 a b 1k\nC1 b 0 1u\n.ac lin 1 159.15494309 159.15494309", "b",
@@ -244,7 +244,7 @@ FAULTY: list[tuple[str, str]] = [
     ("step-over-event", "B1 a 0 v=u(time-10.1u)-u(time-10.2u)\nR1 a 0 1k\n.tran 1u 100u"),
     ("step-over-event", "B1 a 0 v=(time>10.1u && time<10.2u) ? 1 : 0\nR1 a 0 1k\n.tran 1u 100u"),
     ("step-over-event", ".param f=1meg\nV1 a 0 SIN(0 1 {f})\nR1 a 0 1k\n.tran 1u 100u"),
-    ("step-over-event", ".subckt s p\nV1 p 0 SIN(0 1 1meg)\n.ends\nX1 a s\nR1 a 0 1k\n.tran 1u 99u"),
+    ("step-over-event", ".subckt s p\nV1 p 0 SIN(0 1 1meg)\n.ends\nX1 a s\nR1 a 0 1\n.tran 1u 99u"),
     (
         "step-over-event",
         ".subckt s p f=1k\nV1 p 0 SIN(0 1 {f})\n.ends\nX1 a s f=1meg\nR1 a 0 1k\n.tran 1u 100u",
