@@ -4,6 +4,8 @@ The command line prints `str(error)` and exits with `error.exit_code`; a traceba
 only with `--debug`.
 """
 
+from collections.abc import Sequence
+
 
 class CosimError(Exception):
     """Base of all errors meant for the user's eyes."""
@@ -47,6 +49,16 @@ class EngineError(CosimError):
     def __init__(self, message: str, *, last_time_second: float | None = None) -> None:
         super().__init__(message)
         self.last_time_second = last_time_second
+
+
+class LimitError(CosimError):
+    """A run that ended, beyond what its `[limits]` allow; `lines` is its report, a line each."""
+
+    exit_code = 8
+
+    def __init__(self, message: str, lines: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.lines = tuple(lines)
 
 
 class LibraryNotFoundError(EngineError):

@@ -1,6 +1,7 @@
 """The application's main job: `cosim run`, and `cosim serve` for a score in another process."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,11 +22,14 @@ from cosim.cli.app import (
     without_none,
 )
 from cosim.cli.training import train_with_progress
+from cosim.errors import LimitError
 
 
 @app.command()
 def run(
-    target: Annotated[str, typer.Argument(help="A task (circle) or a run file (my_run.toml).")],
+    target: Annotated[
+        str, typer.Argument(help="A task (circle), a run file (my_run.toml) or a run's trace.")
+    ],
     samples: Annotated[
         int | None, typer.Option(help="Initial conditions to solve from (default 1).")
     ] = None,
@@ -33,6 +37,9 @@ def run(
     scheduler: Annotated[
         str | None,
         typer.Option(help="Run on a Dask cluster: its scheduler, such as tcp://10.0.0.1:8786."),
+    ] = None,
+    member: Annotated[
+        int | None, typer.Option(help="Only this member of the ensemble, by its number.", min=0)
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the initial conditions.")] = None,
     score: Annotated[
@@ -60,23 +67,27 @@ def run(
 ) -> None:
     """Train if needed, generate the netlist, simulate, record the trace and draw it."""
     from cosim.diffusion.config import merge, parse, run_values
-    from cosim.diffusion.run import Run, default_output
+    from cosim.diffusion.run import Run, default_output, run_values_of_trace
     from cosim.diffusion.score.store import model_folder, weights_path
 
     path = Path(target)
     if path.suffix == ".toml":
         values, where = run_values(path), f"The run file {path}"
+    elif path.suffix == ".h5":
+        values, where = run_values_of_trace(path), f"The trace {path}"
     else:
         values, where = {"name": path.stem, "task": target}, "The command line"
     given: dict[str, Any] = {
         "score": score,
         "coupling": {"scheme": scheme, "step_second": step, "exchange": exchange},
         "fidelity": nested("--fidelity", fidelity or []),
-        "ensemble": {"samples": samples, "seed": seed},
+        "ensemble": {"samples": samples, "seed": seed, "member": member},
         "engine": {"jobs": jobs, "scheduler": scheduler},
     }
     job = Run(parse(merge(values, without_none(given)), where))
     config = job.config
+    lines: Sequence[str] = ()
+    beyond: LimitError | None = None
     with interruptible(
         "The trace holds what was recorded, and opens as usual; --resume goes on with it."
     ):
@@ -86,16 +97,22 @@ def run(
             _announce_exchange(output or default_output(config))
         with progress_bar(TaskProgressColumn()) as progress:
             bar = progress.add_task(f"{config.name}: simulate", total=1.0)
-            outcome = job.execute(
-                output,
-                overwrite=force,
-                resume=resume,
-                on_progress=lambda fraction, doing: progress.update(
-                    bar, completed=fraction, description=f"{config.name}: {doing}"
-                ),
-            )
-    for line in outcome.lines:
+            try:
+                outcome = job.execute(
+                    output,
+                    overwrite=force,
+                    resume=resume,
+                    on_progress=lambda fraction, doing: progress.update(
+                        bar, completed=fraction, description=f"{config.name}: {doing}"
+                    ),
+                )
+                lines = outcome.lines
+            except LimitError as error:  # all is written, and the report is to be seen
+                lines, beyond = error.lines, error
+    for line in lines:
         console.print(escape(line), highlight=False, soft_wrap=True)
+    if beyond is not None:
+        raise beyond
 
 
 def _announce_exchange(folder: Path) -> None:

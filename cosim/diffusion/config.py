@@ -126,12 +126,36 @@ class EnsembleConfig(Section):
     seed: int = Field(0, ge=0, lt=2**63)
     corners: tuple[str, ...] = ()
     monte_carlo: int | None = Field(None, ge=1, le=100_000)
+    member: int | None = Field(None, ge=0, description="the only one to be simulated")
 
     @model_validator(mode="after")
     def _one_kind_of_variant(self) -> "EnsembleConfig":
         if self.corners and self.monte_carlo:
             raise ValueError("give corners or monte_carlo: draws are around typical")
+        size = self.samples * (self.monte_carlo or len(self.corners) or 1)
+        if self.member is not None and self.member >= size:
+            raise ValueError(f"member {self.member} is not one of the {size}, 0 to {size - 1}")
         return self
+
+
+class LimitsConfig(Section):
+    """What no member may exceed: what does is an event of the trace, and the run ends with an
+    error after its report. The trace is kept.
+    """
+
+    error: float = Field(
+        0.05, gt=0, description="largest error against the float64 reference, as a part of range"
+    )
+    coupling_volt: float = Field(
+        0.1, gt=0, description="largest difference between a source and what its block says"
+    )
+    rail_margin_volt: float = Field(
+        0.3, ge=0, description="how far recorded nodes may be outside ground and supply"
+    )
+
+
+NO_LIMITS = dict.fromkeys(LimitsConfig.model_fields, 1e9)
+"""For what is to be seen beyond them: studies of where a circuit fails."""
 
 
 class EngineConfig(Section):
@@ -165,6 +189,7 @@ class RunConfig(Section):
     calibration: CalibrationConfig = CalibrationConfig()
     condition: ConditionConfig = ConditionConfig()
     ensemble: EnsembleConfig = EnsembleConfig()
+    limits: LimitsConfig = LimitsConfig()
     engine: EngineConfig = EngineConfig()
 
     @model_validator(mode="after")

@@ -1,8 +1,8 @@
 """From a run's configuration to its members: netlists, blocks in lockstep, simulations."""
 
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -61,21 +61,28 @@ class Plan:
     @property
     def design(self) -> Design:
         """The first member's circuit."""
-        return self.designs[0]
+        return self.designs[self.place(0)[0]]
 
     @property
     def members(self) -> int:
         """How many simulations there are."""
-        return len(self.config.variants) * len(self.problem.initial_states)
+        ensemble = self.config.ensemble
+        return 1 if ensemble.member is not None else len(self.config.variants) * ensemble.samples
+
+    def place(self, member: int) -> tuple[int, int]:
+        """A member's variant of the transistors, and its sample."""
+        chosen = self.config.ensemble.member
+        return divmod(member if chosen is None else chosen, self.config.ensemble.samples)
 
     @property
     def notes(self) -> dict[int, str]:
         """What each member's transistors are, where they differ."""
         variants = self.config.variants
-        if len(variants) == 1:
+        if self.members == 1 or len(variants) == 1:
             return {}
-        of_members = itertools.product(variants, self.problem.initial_states)
-        return {number: variant.description for number, (variant, _) in enumerate(of_members)}
+        return {
+            member: variants[self.place(member)[0]].description for member in range(self.members)
+        }
 
     def check(self) -> None:
         """Refuse what cannot be simulated.
@@ -95,7 +102,7 @@ class Plan:
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
         """What is stepped in lockstep: the score, unless it is in the netlist."""
-        return self.blocks_of(0)
+        return self.blocks_of(self.place(0)[1])
 
     def blocks_of(self, sample: int) -> tuple[Block, ...]:
         """The same of a sample: cells that are read have noise of their own in each."""
@@ -123,12 +130,12 @@ class Plan:
     @cached_property
     def netlist(self) -> Netlist:
         """The first member's netlist, as the engine simulates it."""
-        return self._netlist(self.design, self._source(self.design), 0)
+        return self._netlist(self.design, self._source(self.design), self.place(0)[1])
 
     def played_back(self, time_second: np.ndarray, score_volts: np.ndarray) -> Netlist:
         """The first member's netlist with recorded score volts [n, states] in place of blocks."""
         source = self.design.score_source(PlaybackScore(time_second, score_volts))
-        return self._netlist(self.design, source, 0)
+        return self._netlist(self.design, source, self.place(0)[1])
 
     def _source(self, design: Design) -> ScoreSource:
         port = self.blocks[0].port(self.config.coupling.scheme) if self.blocks else None
@@ -159,21 +166,25 @@ class Plan:
 
     def simulations(self) -> Iterator[Simulation]:
         """One for each member, by number."""
-        members = itertools.count()
-        for design in self.designs:
-            for simulation in self._samples(design):
-                yield replace(simulation, member=next(members))
+        places = enumerate(map(self.place, range(self.members)))
+        for variant, members in itertools.groupby(places, lambda place: place[1][0]):
+            yield from self._of_design(
+                self.designs[variant], ((number, sample) for number, (_, sample) in members)
+            )
 
-    def _samples(self, design: Design) -> Iterator[Simulation]:
+    def _of_design(
+        self, design: Design, members: Iterable[tuple[int, int]]
+    ) -> Iterator[Simulation]:
         """Samples of the probability-flow equation share the netlist's text and differ in initial
         conditions; those of the SDE have noise of their own too.
         """
         source = self._source(design)
         first = self._netlist(design, source, 0)
         shared, own = str(first), self.config.equation == "sde"
-        for sample, state in enumerate(self.problem.initial_states):
+        for member, sample in members:
+            state = self.problem.initial_states[sample]
             yield Simulation(
-                member=sample,
+                member=member,
                 netlist=str(self._netlist(design, source, sample)) if own else shared,
                 stop_second=self.config.scaling.stop_second,
                 saved=tuple(signal.vector for signal in first.signals),
@@ -201,10 +212,6 @@ class Plan:
         states]; `pattern` names the signals, one for each state.
         """
         names = [signal.name for signal in self.netlist.signals]
-        volts = values[:, self.columns(pattern)] - values[:, [names.index("reference.out")]]
+        columns = [names.index(pattern.format(k)) for k in range(self.problem.network.states)]
+        volts = values[:, columns] - values[:, [names.index("reference.out")]]
         return volts / self.config.scaling.volt_per_unit
-
-    def columns(self, pattern: str) -> list[int]:
-        """Where the signals of each state are among the recorded ones."""
-        names = [signal.name for signal in self.netlist.signals]
-        return [names.index(pattern.format(index)) for index in range(self.problem.network.states)]

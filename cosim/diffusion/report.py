@@ -1,5 +1,6 @@
 """What a run left behind: its first solve beside the reference, its samples, figures and lines."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from cosim.diffusion.config import RunConfig
 from cosim.diffusion.plan import Plan
 from cosim.diffusion.problem import TRUE_SAMPLES
 from cosim.diffusion.score.metrics import kl_histogram, kl_pooled_histogram
+from cosim.diffusion.verdict import Judge, Verdict, breach_lines, exceeded, table
 from cosim.engine.worker import Statistics
 from cosim.errors import ConfigurationError
 from cosim.files import write_text
@@ -69,6 +71,8 @@ class Outcome:
         cloud: for ensembles of 50 samples or more.
         statistics: where the first member's wall time went; None if another run simulated it.
         size: of the netlist, in words.
+        verdicts: of all members, by number.
+        config: of the run.
     """
 
     folder: Path
@@ -76,6 +80,8 @@ class Outcome:
     cloud: Cloud | None
     statistics: Statistics | None
     size: str
+    verdicts: Sequence[Verdict]
+    config: RunConfig
 
     @property
     def trace(self) -> Trace:
@@ -100,9 +106,14 @@ class Outcome:
     @property
     def lines(self) -> list[str]:
         """The report, a line each."""
+        worst = max(self.verdicts, key=lambda one: np.nan_to_num(one.error, nan=np.inf))
+        members = len(self.verdicts)
+        whose = f" and all {members} members: member {worst.member}, {worst.transistors}"
         lines = [
-            f"error    {100 * self.solve.relative_error:.4f} % of range, circuit against the "
-            "float64 reference, largest over the solve",
+            f"error    {100 * worst.error:.4f} % of range, circuit against the float64 reference, "
+            f"largest over the solve{whose if members > 1 else ''}",
+            *(table(self.verdicts, self.config.process.temperature_celsius) if members > 1 else ()),
+            *breach_lines(self.verdicts, self._repeat),
             f"size     {self.size}",
         ]
         if self.statistics is not None:
@@ -112,6 +123,13 @@ class Outcome:
         lines.append(f"trace    {self.trace_path}")
         lines += [f"figure   {path}" for path in self.figures]
         return [*lines, f"netlist  {self.netlist_path}   (try: ngspice -b {self.netlist_path})"]
+
+    @property
+    def _repeat(self) -> str:
+        """The command of which `--member` repeats one alone."""
+        if self.config.task.endswith(".py"):  # code that a trace names is not run
+            return "the same command with"
+        return f"cosim run {shlex.quote(str(self.trace_path))}"
 
 
 def _steps_line(spent: Statistics) -> str:
@@ -124,44 +142,48 @@ def _steps_line(spent: Statistics) -> str:
     )
 
 
-def report(plan: Plan, folder: Path, members: Sequence[Member]) -> Outcome:
-    """Compare with the reference, draw the figures, write the netlist.
+def report(judge: Judge, folder: Path, members: Sequence[Member]) -> Outcome:
+    """Draw the figures, write the netlist, judge the members.
 
     Args:
+        judge: has seen all members.
         folder: where the run's complete trace is.
 
     Raises:
         ConfigurationError: figures or netlist cannot be written.
+        LimitError: members are beyond their limits; all is written.
     """
-    time_second, values = _first_member(folder / "trace.h5")
-    config = plan.config
-    noise = None if config.equation == "ode" else plan.units(values, "noise.{}")
-    tau = config.scaling.tau(time_second)
-    solve = Solve(
-        time_second,
-        plan.units(values),
-        plan.problem.reference(0, tau, noise),
-        config.scaling.precharge_second,
+    plan, solve, config = judge.plan, judge.first, judge.plan.config
+    assert solve is not None
+    enough = config.ensemble.samples >= KL_MINIMUM_SAMPLES and config.ensemble.member is None
+    outcome = Outcome(
+        folder,
+        solve,
+        _cloud(plan, members) if enough else None,
+        members[0].statistics,
+        plan.netlist.size,
+        [judge.verdicts[number] for number in range(len(members))],
+        config,
     )
-    enough = config.ensemble.samples >= KL_MINIMUM_SAMPLES
-    cloud = _cloud(plan, members) if enough else None
-    outcome = Outcome(folder, solve, cloud, members[0].statistics, plan.netlist.size)
     netlist = plan.netlist
     if plan.blocks:
-        netlist = plan.played_back(time_second, values[:, plan.columns("score.{}")])
+        netlist = plan.played_back(*_first_member(outcome.trace_path, plan))
     with _writing(outcome):
         write_text(outcome.netlist_path, str(netlist))
         draw_solve(solve, _title(config), folder / "solve.png")
-        if cloud is not None:
-            _draw_cloud(plan, cloud, folder / "cloud.png")
+        if outcome.cloud is not None:
+            _draw_cloud(plan, outcome.cloud, folder / "cloud.png")
+    if any(verdict.breaches for verdict in outcome.verdicts):
+        raise exceeded(outcome.verdicts, outcome.trace_path, outcome.lines)
     return outcome
 
 
-def _first_member(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Times [points] and recorded signals [points, signals]."""
+def _first_member(path: Path, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
+    """Times [points] and score voltages [points, states] of the first member."""
+    names = [f"score.{index}" for index in range(plan.problem.network.states)]
     with Trace.open(path) as trace:
         first = trace.member(0) if trace.members is not None else trace
-        return first.time_second, np.stack([first[name].values for name in first.names], axis=1)
+        return first.time_second, np.stack([first[name].values for name in names], axis=1)
 
 
 def _title(config: RunConfig) -> str:

@@ -5,11 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from cosim.diffusion.config import EngineConfig, RunConfig, merge, parse, run_values
+from cosim.diffusion.config import EngineConfig, LimitsConfig, RunConfig, merge, parse, run_values
 from cosim.diffusion.plan import Plan
 from cosim.diffusion.problem import Problem
 from cosim.diffusion.report import Outcome, report
+from cosim.diffusion.verdict import Judge
 from cosim.engine.ensemble import Executor
 from cosim.engine.library import find_library, probe
 from cosim.engine.worker import GIBI, Simulation, WorkerPool
@@ -26,7 +28,8 @@ RUNS = Path("results/runs")
 
 def default_output(config: RunConfig) -> Path:
     """Where a run goes unless told otherwise: a folder of its own."""
-    return RUNS / config.name
+    member = config.ensemble.member
+    return RUNS / (config.name if member is None else f"{config.name}_member_{member}")
 
 
 @dataclass(frozen=True)
@@ -60,13 +63,7 @@ class Run:
             ConfigurationError: it was no run of this program, or of another version; or its task
                 is a Python file, which no trace may have run.
         """
-        config = parse(tomllib.loads(trace.provenance.configuration_toml), str(trace.path))
-        if config.task.endswith(".py"):
-            raise ConfigurationError(
-                f"The task of {trace.path} is the Python file {config.task}, and code that a trace "
-                "names is not run. Use a task of this package."
-            )
-        return cls(config)
+        return cls(parse(_values(trace), str(trace.path)))
 
     @cached_property
     def plan(self) -> Plan:
@@ -98,6 +95,7 @@ class Run:
         Raises:
             ConfigurationError, ModelError, NetlistError, TraceError: before anything is run.
             EngineError: members failed; what they recorded before is in the trace.
+            LimitError: members are beyond what `[limits]` allow; all is simulated and written.
             KeyboardInterrupt: after the trace has been finished as 'interrupted'.
         """
         folder, plan = folder or default_output(self.config), self.plan
@@ -105,6 +103,7 @@ class Run:
         provenance = self._provenance()
         make_folder(folder)
         simulations: Iterable[Simulation] = plan.simulations()
+        judge = Judge(plan)
         served = self.config.coupling.exchange == "file"
         if served:
             patience_second = self.config.engine.server_timeout_second
@@ -121,10 +120,11 @@ class Run:
                 retry=not served,  # a server answers one attempt: there is no second one
                 overwrite=overwrite,
                 resume=Resume(plan.continued, same_run) if resume else None,
+                monitor=judge,
                 on_progress=on_progress,
             )
         on_progress(1.0, "reference and figures")
-        return report(plan, folder, members)
+        return report(judge, folder, members)
 
     def _provenance(self) -> Provenance:
         card = self.problem.model_card
@@ -137,14 +137,37 @@ class Run:
         )
 
 
+def run_values_of_trace(path: Path) -> dict[str, Any]:
+    """What a run file would say of the run that left a trace.
+
+    Raises:
+        TraceError: it cannot be read.
+        ConfigurationError: as `Run.from_trace`.
+    """
+    with Trace.open(path) as trace:
+        return _values(trace)
+
+
+def _values(trace: Trace) -> dict[str, Any]:
+    values = tomllib.loads(trace.provenance.configuration_toml)
+    if str(values.get("task")).endswith(".py"):
+        raise ConfigurationError(
+            f"The task of {trace.path} is the Python file {values['task']}, and code that a trace "
+            "names is not run. Use a task of this package."
+        )
+    return values
+
+
 def same_run(before: Provenance, now: Provenance) -> bool:
-    """Whether one run may go on with the other's trace: all is equal but how it is computed."""
+    """Whether one run may go on with the other's trace: all is equal but how it is computed, and
+    judged.
+    """
     first, second = (
         parse(tomllib.loads(one.configuration_toml), "The trace") for one in (before, now)
     )
-    same_engine = {"engine": EngineConfig()}
+    apart = {"engine": EngineConfig(), "limits": LimitsConfig()}
     return before.netlist == now.netlist and (
-        first.model_copy(update=same_engine) == second.model_copy(update=same_engine)
+        first.model_copy(update=apart) == second.model_copy(update=apart)
     )
 
 

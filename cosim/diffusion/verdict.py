@@ -17,6 +17,9 @@ from cosim.simulation.recording import Finding
 
 BATCH = 256
 """Samples whose paths are solved at once."""
+SHOWN = 20
+"""Members in a report."""
+MICRO, MILLI = 1e6, 1e3
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,9 @@ class Judge:
     def __call__(self, member: int) -> "MemberMonitor":
         return MemberMonitor(self, member)
 
-    def reference(
-        self, member: int, tau: np.ndarray, noise_unit: np.ndarray | None
-    ) -> np.ndarray:
+    def reference(self, member: int, tau: np.ndarray, noise_unit: np.ndarray | None) -> np.ndarray:
         """What a member should be [n, states]; the first to 1e-10, others as `paths` has them."""
-        problem, sample = self.plan.problem, self.plan.sample_of(member)
+        problem, sample = self.plan.problem, self.plan.place(member)[1]
         own = noise_unit is not None and self.plan.config.noise.source == "transient"
         if member == 0 or own:
             return problem.reference(sample, tau, noise_unit)
@@ -135,10 +136,11 @@ class MemberMonitor:
                     "the equation",
                 )
             )
+        variant, sample = judge.plan.place(self._member)
         judge.verdicts[self._member] = Verdict(
             self._member,
-            judge.plan.sample_of(self._member),
-            judge.plan.variant_of(self._member).description,
+            sample,
+            config.variants[variant].description,
             solve.relative_error,
             solve.worst_second,
             self._limits.coupling,
@@ -149,9 +151,50 @@ class MemberMonitor:
         return found
 
 
-def exceeded(verdicts: Sequence[Verdict], trace_path: Path) -> LimitError:
+def table(verdicts: Sequence[Verdict], temperature_celsius: float) -> list[str]:
+    """Members by their error, the worst first: a line each, SHOWN at most."""
+    ranked = worst_first(verdicts)
+    width = max(len(one.transistors) for one in ranked)
+    lines = [
+        f"members  {'member':>6}  {'transistors':{width}}  {'temp.':>6}  {'sample':>6}  "
+        f"{'error':>10}  {'coupling':>10}  {'nodes':>16}  limits"
+    ]
+    for one in ranked[:SHOWN]:
+        nodes = f"{one.lowest.value:.3g} to {one.highest.value:.3g} V"
+        lines.append(
+            f"         {one.member:6}  {one.transistors:{width}}  {temperature_celsius:4.0f} C  "
+            f"{one.sample:6}  {100 * one.error:8.4f} %  {MILLI * one.coupling.value:7.3f} mV  "
+            f"{nodes:>16}  {'beyond' if one.breaches else 'kept'}"
+        )
+    if len(ranked) > SHOWN:
+        lines.append(f"         and {len(ranked) - SHOWN} members with smaller errors")
+    return lines
+
+
+def worst_first(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Those beyond a limit first, then by error; NaN is the worst."""
+    return sorted(
+        verdicts, key=lambda one: (not one.breaches, -np.nan_to_num(one.error, nan=np.inf))
+    )
+
+
+def breach_lines(verdicts: Sequence[Verdict], repeat: str) -> list[str]:
+    """Of each member beyond a limit: what, where, when, and the command that repeats it alone."""
+    lines = []
+    for one in [one for one in worst_first(verdicts) if one.breaches][:SHOWN]:
+        who = "" if len(verdicts) == 1 else f"member {one.member}: "
+        lines += [
+            f"limit    {who}{breach.message}, at {MICRO * breach.time_second:.4g} us"
+            for breach in one.breaches
+        ]
+        if len(verdicts) > 1:
+            lines.append(f"repeat   {repeat} --member {one.member}")
+    return lines
+
+
+def exceeded(verdicts: Sequence[Verdict], trace_path: Path, lines: Sequence[str]) -> LimitError:
     """The error of a run of which members are beyond a limit."""
-    failing = [verdict for verdict in verdicts if verdict.breaches]
+    failing = [verdict for verdict in worst_first(verdicts) if verdict.breaches]
     worst = failing[0]
     breach = worst.breaches[0]
     who = "The run is" if len(verdicts) == 1 else f"{len(failing)} of {len(verdicts)} members are"
@@ -159,5 +202,6 @@ def exceeded(verdicts: Sequence[Verdict], trace_path: Path) -> LimitError:
     return LimitError(
         f"{who} beyond the limits of the run file's [limits]. {where}{breach.message}, at "
         f"{breach.time_second:.6g} s. The trace {trace_path} is kept and holds an event for each. "
-        "Correct the run, or raise the limit if this is what you want."
+        "Correct the run, or raise the limit if this is what you want.",
+        lines,
     )

@@ -48,6 +48,12 @@ class Solve:
         reference = self.reference[self.running]
         return float(np.abs(self.error[self.running]).max() / np.ptp(reference))
 
+    @property
+    def worst_second(self) -> float:
+        """When the error is largest."""
+        worst = np.abs(self.error[self.running]).max(axis=1).argmax()
+        return float(self.time_second[self.running][worst])
+
 
 def draw_solve(solve: Solve, title: str, path: Path) -> None:
     """States over circuit time with the reference, path in the phase plane, and the error."""

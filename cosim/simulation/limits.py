@@ -105,4 +105,4 @@ def _worse(
     row, column = np.unravel_index(np.argmax(signed), signed.shape)
     if before.where and sign * before.value >= signed[row, column]:
         return before
-    return Worst(float(values[row, column]), names[column], float(points.time_second[row]))
+    return Worst(float(values[row, column]), names[int(column)], float(points.time_second[row]))

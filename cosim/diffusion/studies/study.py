@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from cosim.diffusion.config import merge, parse
+from cosim.diffusion.config import NO_LIMITS, merge, parse
 from cosim.diffusion.run import Run
 from cosim.engine.ensemble import Retried, run_ensemble
 from cosim.engine.worker import Failed, Finished, Points, WorkerPool
@@ -94,7 +94,8 @@ class Workspace:
 
     def run(self, name: str, tables: Tables) -> Run:
         """A run with defaults for studies under the given tables."""
-        defaults = {"name": name, "engine": {"jobs": self.jobs, "timeout_second": TIMEOUT_SECOND}}
+        engine = {"jobs": self.jobs, "timeout_second": TIMEOUT_SECOND}
+        defaults = {"name": name, "engine": engine, "limits": NO_LIMITS}
         return Run(parse(merge(defaults, dict(tables)), f"The study {name}"))
 
     def trace(self, name: str, tables: Tables) -> tuple[Run, Trace]:
@@ -183,7 +184,7 @@ def _same_run(path: Path, run: Run) -> Trace | None:
 def _key(run: Run) -> str:
     """Of what determines an ensemble's final states: not its name, its size, nor the processes."""
     said = run.config.model_dump(
-        mode="json", exclude={"name": True, "engine": True, "ensemble": {"samples"}}
+        mode="json", exclude={"name": True, "engine": True, "limits": True, "ensemble": {"samples"}}
     )
     text = json.dumps([said, run.problem.model_card.sha256, str(run.plan.netlist)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
