@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from cosim.diffusion import run as run_module
-from cosim.diffusion.config import parse
+from cosim.diffusion.config import NO_LIMITS, parse
 from cosim.diffusion.run import Run
 from cosim.engine import cluster as cluster_module
 from cosim.engine.cluster import ClusterPool
@@ -205,7 +205,7 @@ def test_a_trace_holds_the_second_attempt_alone(
     monkeypatch.setattr(run_module, "executor", lambda *_: executor)
     ending = pytest.raises(EngineError, match="divided by zero") if failures == 2 else nullcontext()
     with ending:
-        run_of(1, fidelity=IDEAL).execute(tmp_path)
+        run_of(1, fidelity=IDEAL, limits=NO_LIMITS).execute(tmp_path)
     first, second = executor.sent
     with Trace.open(tmp_path / "trace.h5") as trace:
         trace.verify()
