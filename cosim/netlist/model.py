@@ -111,7 +111,7 @@ class Scope:
     arguments: frozenset[str] = frozenset()
     """Names that an instance may give values to."""
     parameters: dict[str, Parameter] = field(default_factory=dict)
-    library_parameters: set[str] = field(default_factory=set)
+    from_library: set[str] = field(default_factory=set)
     """Names that a process library defines."""
     functions: set[str] = field(default_factory=set)
     external: bool = False
@@ -145,11 +145,13 @@ class Scope:
             for scope in self.chain()
         )
 
+    def library_parameters(self) -> frozenset[str]:
+        """Every parameter that a process library defines, inside its subcircuits or outside."""
+        return frozenset().union(*(scope.from_library for scope in self.chain()))
+
     def has_parameter(self, name: str) -> bool:
         """Whether a parameter of that name is known here."""
-        return any(
-            name in scope.parameters or name in scope.library_parameters for scope in self.chain()
-        )
+        return any(name in scope.parameters or name in scope.from_library for scope in self.chain())
 
 
 @dataclass(frozen=True)

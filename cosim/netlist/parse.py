@@ -280,13 +280,12 @@ class _Reader:
     def _declare(self, file: Path) -> None:
         """Take the names and ports of a process library's subcircuits, not their insides."""
         library = process_library(file)
-        for name, ports in library.subcircuits.items():
-            self._top.subcircuits.setdefault(
-                name, Scope(name, Statement(0, ""), ports, external=True)
-            )
+        for name, (ports, arguments) in library.subcircuits.items():
+            inner = Scope(name, Statement(0, ""), ports, arguments=arguments, external=True)
+            self._top.subcircuits.setdefault(name, inner)
         for name in library.models:
             self._top.models.setdefault(name, None)
-        self._top.library_parameters.update(library.parameters)
+        self._top.from_library.update(library.parameters)
 
     def _element(self, statement: Statement, tokens: list[str]) -> None:
         name = tokens[0].lower()

@@ -12,11 +12,9 @@ from pathlib import Path
 from cosim.errors import ConfigurationError
 from cosim.netlist.model import Statement, Waiver
 
-_WAIVER = re.compile(
-    r"^\*\s*cosim:\s*allow\s+(\S+)(?:\s+because\s+(.*\S))?\s*$", re.IGNORECASE
-)  # fmt: skip
+_WAIVER = re.compile(r"^\*\s*cosim:\s*allow\s+(\S+)(?:\s+because\b(.*)|.*)$", re.IGNORECASE)
 _SUBCIRCUIT = re.compile(
-    r"^\s*\.subckt\s+(\S+)((?:\s+[^\s=]+(?=\s|$)(?!\s*=))*)", re.IGNORECASE | re.MULTILINE
+    r"^[ \t]*\.subckt[ \t]+(\S+)(.*(?:\n[ \t]*\+.*)*)", re.IGNORECASE | re.MULTILINE
 )
 _PARAMETER = re.compile(r"([a-z_]\w*)\s*(?:\([^()]*\))?\s*=(?!=)", re.IGNORECASE)
 _INCLUDE = re.compile(r"^\s*\.include\s+[\"']?([\w.]+)", re.IGNORECASE | re.MULTILINE)
@@ -71,7 +69,7 @@ def waivers(text: str, file: str) -> list[Waiver]:
     for line, raw in enumerate(text.splitlines(), start=1):
         if match := _WAIVER.match(raw.strip()):
             statement = Statement(line, raw, file)
-            found.append(Waiver(statement, match[1].lower(), match[2] or ""))
+            found.append(Waiver(statement, match[1].lower(), (match[2] or "").strip()))
     return found
 
 
@@ -92,9 +90,11 @@ def library_section(content: list[tuple[int, str]], section: str) -> list[tuple[
 
 @dataclass(frozen=True)
 class Library:
-    """What a process library offers, all its sections together: ports by subcircuit, and names."""
+    """What a process library offers, all its sections together: ports and arguments by subcircuit,
+    names of parameters and models.
+    """
 
-    subcircuits: dict[str, tuple[str, ...]]
+    subcircuits: dict[str, tuple[tuple[str, ...], frozenset[str]]]
     parameters: frozenset[str]
     models: frozenset[str]
 
@@ -118,8 +118,10 @@ def process_library(file: Path) -> Library:
     text = _with_includes(file)
     subcircuits = {}
     for match in _SUBCIRCUIT.finditer(text):
-        ports = [word.lower() for word in match[2].split() if word.lower() != "params:"]
-        subcircuits[match[1].lower()] = tuple(ports)
+        rest = match[2].lower().replace("\n", " ").replace("+", " ")
+        head = re.split(r"\bparams:|\s\w+\s*=", rest, maxsplit=1)[0]
+        arguments = frozenset(_PARAMETER.findall(rest))
+        subcircuits[match[1].lower()] = (tuple(head.split()), arguments)
     parameters: set[str] = set()
     within = False
     for raw in text.splitlines():

@@ -88,6 +88,10 @@ BROKEN = {
         '.lib "{models}/sm141064.ngspice" typical\nV1 a 0 1\nX1 a a 0 0 nfet_03v3 w=1u l=0.18u',
         ".subckt s p\nR1 p 0 1k\n.ends\nV1 a 0 1\nX1 a s m=0",
     ],
+    "unknown-parameter": [
+        '.lib "{models}/sm141064.ngspice" typical\n'
+        "V1 a 0 1\nX1 a a 0 0 nfet_03v3 w=1u l=1u fingers=2",
+    ],
     "dangling-feedback": [
         OP_AMP + "V1 p 0 1\nX1 p n o vdd 0 amp\nV2 vdd 0 3\nR1 n 0 1k\nR2 o 0 1k\nR3 p 0 1k",
         OP_AMP + "V1 p 0 1\nX1 p vdd o vdd 0 amp\nV2 vdd 0 3\nR2 o vdd 1k\nR3 o 0 1k",

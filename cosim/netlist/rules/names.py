@@ -61,8 +61,10 @@ def _definition(element: Element, scope: Scope) -> Iterator[Finding]:
                 f"{len(element.nodes)} nodes.",
                 f"Its ports are: {' '.join(inner.ports)}.",
             )  # fmt: skip
-        elif not inner.external:
-            for name in sorted(set(element.parameters) - inner.arguments - {"m"}):
+        else:
+            # A library's subcircuit may declare its arguments by .param lines inside.
+            declared = scope.library_parameters() if inner.external else frozenset()
+            for name in sorted(set(element.parameters) - inner.arguments - {"m"} - declared):
                 yield found(
                     element.statement, "unknown-parameter", element.name, "",
                     f"'{inner.name}' has no parameter '{name}', and ngspice would leave it out.",
