@@ -6,7 +6,6 @@ wrongly with exit code 0, each caught.
 Source: ngspice manual, chapters 2, 11 and 14; Vladimirescu, The SPICE Book, chapter 10.
 """
 
-import difflib
 import math
 import re
 from collections import defaultdict
@@ -19,6 +18,7 @@ from cosim.errors import EngineError, NetlistError
 from cosim.netlist.model import GROUND, Device, Parsed
 from cosim.netlist.numbers import number
 from cosim.netlist.reading import statements
+from cosim.netlist.rules.analyses import ANALYSES as ANALYSES
 
 LARGEST = 1e9
 """Volt or ampere: no circuit here has more."""
@@ -34,24 +34,6 @@ RESIDUAL_PART, RESIDUAL_AMPERE = 5e-3, 1e-9
 """Largest sum of currents into a node, of the largest of them, and in all. Devices are solved to
 reltol, 1e-3 unless asked otherwise."""
 
-_OPTIONS = """
-    abstol acct autostop badmos3 brief bypass chgtol convabsstep convlimit convstep cshunt
-    defad defas defl defw gmin gminsteps gshunt icstep indverbosity interp itl1 itl2 itl3 itl4 itl5
-    itl6 keepopinfo klu limpts list maxevtiter maxopalter maxord maxwarns method minbreak mindelta
-    newtrunc noacct noinit node nomod noopac noopalter noopiter nopage norefvalue numdgt oldlimit
-    opts pivrel pivtol plotwinsize post probe probe_alli ramptime reltol rshunt savecurrents scale
-    seed seedinfo sim_status sparse srcsteps temp tnom trtol trytocompact vntol warn wnflag
-    xmu xtrtol
-"""
-OPTIONS = frozenset(_OPTIONS.split())
-
-ANALYSES = (".op", ".dc", ".ac", ".noise", ".tran", ".pz", ".sens", ".tf", ".disto", ".sp", ".pss")
-
-_TITLED_ELEMENT = re.compile(
-    r"^\s*(?:[rcl]\w*\s+\S+\s+\S+\s+[{']?[\d.+-]|[vi]\w*\s+\S+\s+\S+\s+(?:dc\b|ac\b|sin\b|pulse\b|"
-    r"pwl\b|exp\b|sffm\b|[\d.+-])|[dqmjx]\w*(?:\s+\S+){3,}\s+\w+\s*=|\.\w+)",
-    re.IGNORECASE,
-)
 _SINE = re.compile(r"\bsin\s*\(?\s*(\S+)[\s,]+(\S+)[\s,]+([^\s,)]+)", re.IGNORECASE)
 _INITIAL = re.compile(r"v\s*\(\s*([^\s,()]+)\s*\)\s*=\s*([^\s,()]+)", re.IGNORECASE)
 _SAVED = re.compile(r"\b(?P<letter>[vi])\s*\(\s*(?P<name>[^\s,()]+)\s*\)|(?P<vector>[^\s()]+)")
@@ -93,25 +75,16 @@ def read_asked(netlist: str) -> Asked:
     """What a netlist asks for.
 
     Raises:
-        NetlistError: it asks for what ngspice would leave out without a word: an element in the
-            title line, an unknown option, a second analysis of one kind, none at all, a response
-            to no source; or an external source in a form of which ngspice 39 dies.
+        NetlistError: it asks for no analysis or for two, or has an external source in a form of
+            which ngspice 39 dies. What else ngspice leaves out, `cosim.netlist.check` finds.
     """
-    title = netlist.partition("\n")[0]
-    if _TITLED_ELEMENT.match(title) and not title.lower().startswith(".title"):
-        raise NetlistError(
-            f"The netlist's first line is its title, whatever it says, so that '{title.strip()}' "
-            "would be left out. Put a title line before it."
-        )
     asked = Asked()
     found: list[tuple[int, str]] = []
-    depth, stimulated = 0, False
+    depth = 0
     for line, statement in statements(netlist, titled=True):
         words = statement.lower().replace("=", " = ").split()
         depth += {".subckt": 1, ".ends": -1}.get(words[0], 0)
-        if words[0] in (".option", ".options"):
-            _known_options(line, words[1:])
-        elif words[0] in ANALYSES:
+        if words[0] in ANALYSES:
             found.append((line, statement))
             _take_analysis(asked, words, statement)
         elif words[0] == ".ic":
@@ -123,7 +96,6 @@ def read_asked(netlist: str) -> Asked:
         elif words[0] in (".meas", ".measure") and len(words) > 2:
             asked.measures[words[2]] = words[1]
         elif words[0][0] in "vi":
-            stimulated = stimulated or "ac" in words
             if "external" in words[3:]:
                 if words[3:] != ["external"]:
                     raise NetlistError(
@@ -140,11 +112,6 @@ def read_asked(netlist: str) -> Asked:
             f"The netlist has {len(found)} analyses: '{first}' (line {line}) and '{second}' (line "
             f"{other_line}); ngspice would mix their results. Leave one, and run the others by "
             "themselves."
-        )
-    if asked.kind == ".ac" and not stimulated:
-        raise NetlistError(
-            "The netlist asks for a small-signal response, but no source has an AC value: it would "
-            "be 0 everywhere. Give the input source one, such as `ac 1`."
         )
     if not found:
         raise NetlistError(
@@ -164,18 +131,6 @@ def _saved(statement: str) -> dict[str, str]:
         elif match["vector"] and match["vector"] not in _KEYWORDS:
             saved[match[0]] = match["vector"]
     return saved
-
-
-def _known_options(line: int, words: list[str]) -> None:
-    names = [word for index, word in enumerate(words) if word != "=" and words[index - 1] != "="]
-    for name in names:
-        if name not in OPTIONS:
-            near = difflib.get_close_matches(name, OPTIONS, 1)
-            meant = f" Did you mean '{near[0]}'?" if near else ""
-            raise NetlistError(
-                f"Line {line}: ngspice has no option '{name}' and would leave it out.{meant} "
-                "Correct or remove it."
-            )
 
 
 def _take_analysis(asked: Asked, words: list[str], statement: str) -> None:
