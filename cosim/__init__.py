@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cosim.errors import (
         BlockError,
+        ComparisonError,
         ConfigurationError,
         ConvergenceError,
         CosimError,
@@ -19,16 +20,16 @@ if TYPE_CHECKING:
         TraceError,
     )
     from cosim.process.process import Process, find_process
-    from cosim.trace.compare import Comparison, compare
+    from cosim.trace.compare import Comparison, Tolerance, Tolerances, Verdict, compare
     from cosim.trace.reader import Trace
 
 _ROOMS = {
     "cosim.errors": (
-        "BlockError", "ConfigurationError", "ConvergenceError", "CosimError", "EngineError",
-        "MeasurementError", "NetlistError", "TraceError",
+        "BlockError", "ComparisonError", "ConfigurationError", "ConvergenceError", "CosimError",
+        "EngineError", "MeasurementError", "NetlistError", "TraceError",
     ),
     "cosim.process.process": ("Process", "find_process"),
-    "cosim.trace.compare": ("Comparison", "compare"),
+    "cosim.trace.compare": ("Comparison", "Tolerance", "Tolerances", "Verdict", "compare"),
     "cosim.trace.reader": ("Trace",),
 }  # fmt: skip
 
@@ -37,6 +38,7 @@ _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 __all__ = [
     "BlockError",
     "Comparison",
+    "ComparisonError",
     "ConfigurationError",
     "ConvergenceError",
     "CosimError",
@@ -44,8 +46,11 @@ __all__ = [
     "MeasurementError",
     "NetlistError",
     "Process",
+    "Tolerance",
+    "Tolerances",
     "Trace",
     "TraceError",
+    "Verdict",
     "compare",
     "find_process",
 ]

@@ -12,12 +12,13 @@ The golden trace lies in the folder `golden` beside the test (ini option `golden
 test's name. `pytest --golden-update "why"` takes the runs for golden instead.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from cosim.errors import UndecidedError
 from cosim.trace import Trace
 from cosim.trace.compare import Tolerances, comparison_rows, failing_rows
 from cosim.trace.golden import check_golden, golden_path, update_golden
@@ -36,6 +37,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--golden-update", metavar="WHY", help="take traces for golden, for this reason"
     )
     parser.addini("golden_folder", "where golden traces lie, beside the test", default="golden")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let what cannot be told be an error, here and in JUnit XML: a failure is what differs."""
+    report = yield
+    if call.excinfo is not None and call.excinfo.errisinstance(UndecidedError):
+        report.when = "setup"  # of which pytest counts errors, of the call failures
+        report.longrepr = str(call.excinfo.value)
+    return report
 
 
 @pytest.fixture
@@ -78,6 +91,9 @@ def golden_trace(request: pytest.FixtureRequest) -> GoldenTrace:
         if verdict is not Verdict.PASSED:
             does = "differs" if verdict is Verdict.DIFFERS else "cannot be told"
             lines = "\n".join("  ".join(row.values()) for row in failing_rows(rows))
-            pytest.fail(f"{run.path} {does} from {path}:\n{lines}", pytrace=False)
+            said = f"{run.path} {does} from {path}:\n{lines}"
+            if verdict is Verdict.CANNOT_TELL:
+                raise UndecidedError(said)
+            pytest.fail(said, pytrace=False)
 
     return check

@@ -13,6 +13,7 @@ other's steps. `Comparison.wanted_times` says where points would help.
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -52,14 +53,20 @@ the other's longest step; the second only up to a tenth of the time.
 """
 
 COUPLING = "coupling/"
+DEFAULTS = Tolerances()
 
 
-def compare(run: Trace, golden: Trace, tolerances: Tolerances) -> Comparison:
-    """Compare two traces; ensembles member by member.
+def compare(
+    run: Trace | Path | str, golden: Trace | Path | str, tolerances: Tolerances = DEFAULTS
+) -> Comparison:
+    """Compare two traces, or the files that hold them; ensembles member by member.
+
+    Nothing is raised where they differ: `compare(run, golden).check()` does so.
 
     Raises:
         TraceError: a trace is damaged.
     """
+    run, golden = (one if isinstance(one, Trace) else Trace.open(one) for one in (run, golden))
     mine, theirs = signal_names(run), signal_names(golden)
     named = {tolerances.rename.get(name, name): name for name in mine}
     wanted = [name for name in theirs if not tolerances.ignores(name)]
@@ -138,7 +145,9 @@ def _compare_runs(
         if not names:
             continue
         unusable = list(_time_findings(mine[prefix], table))
-        findings += unusable or _gap_findings(mine[prefix], table, bounds.grids.get(prefix))
+        of_table = unusable or _gap_findings(mine[prefix], table, bounds.grids.get(prefix))
+        where = "in the coupling, " if prefix else ""
+        findings += [replace(one, text=f"{where}{one.text}") for one in of_table]
         if not unusable:
             signals += [
                 _compare_signal(

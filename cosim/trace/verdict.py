@@ -11,7 +11,7 @@ import numpy as np
 
 from cosim.errors import ComparisonError, UndecidedError
 
-MISSING = "The run does not have it."
+MISSING = "the run does not have it"
 SAID = 3
 """Places that an error's paragraph names; the table has all."""
 
@@ -215,21 +215,14 @@ class Comparison:
             else (
                 UndecidedError,
                 "cannot be told from",
-                "Simulate with points where they are missing, or keep the golden trace denser.",
+                "Let the run have points where they are missing, keep the golden trace denser, or "
+                "correct what was asked for.",
             )
         )
-        wrong = [
-            f"{row[SIGNAL]} ({row['']}): {row[PLACE]}"
-            if row.get(PLACE)
-            else f"{row[SIGNAL]} ({row['']})"
-            for row in failing_rows(comparison_rows(self))
-        ]
-        more = f"; and {len(wrong) - SAID} more" if len(wrong) > SAID else ""
-        raise error(
-            f"{self.run} {does} {self.golden} in {len(wrong)} of "
-            f"{len(self.signals) + len(self.missing)} signals: {'; '.join(wrong[:SAID])}{more}. "
-            f"{remedy}"
-        )
+        rows = failing_rows(comparison_rows(self))
+        said = [f"{row[SIGNAL]} ({row['']}): {row[PLACE]}" for row in rows[:SAID]]
+        more = f"; and {len(rows) - SAID} more" if len(rows) > SAID else ""
+        raise error(f"{self.run} {does} {self.golden}: {'; '.join(said)}{more}. {remedy}")
 
     def to_json(self) -> str:
         """All but the curves."""

@@ -20,7 +20,6 @@ from cosim.trace.compare import Tolerances
 from cosim.trace.golden import check_golden, golden_path, reason, thinned, update_golden
 from tests.trace.recordings import PROVENANCE
 
-pytest_plugins = ["pytester"]
 LARGEST_MEGABYTE = 10
 
 
@@ -96,32 +95,3 @@ def test_golden_is_replaced_only_with_a_reason(tmp_path: Path) -> None:
 def test_names_that_lead_elsewhere_are_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(CosimError, match="cannot be named"):
         golden_path(tmp_path, name)
-
-
-def test_plugin_updates_and_checks(pytester: pytest.Pytester, tmp_path: Path) -> None:
-    run = tmp_path / "run.h5"
-    recorded(run)
-    pytester.makepyfile(
-        f"""
-        from cosim.trace import Trace
-
-        def test_amplifier(golden_trace):
-            golden_trace(Trace.open({str(run)!r}))
-
-        def test_distribution(golden_trace):
-            from cosim.trace.compare_distributions import Distribution
-
-            golden_trace(Trace.open({str(run)!r}), distribution=Distribution(every_second=1e-8))
-        """
-    )
-    options = ("-p", "cosim.pytest_plugin", "-p", "no:cacheprovider")
-    pytester.runpytest_subprocess(*options).assert_outcomes(failed=2)
-    updated = pytester.runpytest_subprocess(*options, "--golden-update", "the first one")
-    updated.assert_outcomes(passed=2)
-    assert (pytester.path / "golden/test_amplifier.h5").is_file()
-    pytester.runpytest_subprocess(*options).assert_outcomes(passed=2)
-    recorded(run, gain=2.0)
-    differs = pytester.runpytest_subprocess(*options)
-    differs.assert_outcomes(failed=2)
-    differs.stdout.fnmatch_lines(["*differs from*test_amplifier.h5*", "*a.out*worst at*"])
-    differs.stdout.fnmatch_lines(["*differs from*test_distribution.h5*", "*sliced Wasserstein*"])
