@@ -102,8 +102,8 @@ class Scope:
     statement: Statement
     ports: tuple[str, ...] = ()
     elements: list[Element] = field(default_factory=list)
-    lines: dict[str, int] = field(default_factory=dict)
-    """Line of each element's first definition."""
+    defined: dict[str, Statement] = field(default_factory=dict)
+    """Where each element is first defined."""
     subcircuits: dict[str, "Scope"] = field(default_factory=dict)
     models: dict[str, Model | None] = field(default_factory=dict)
     """None: a process library has it."""

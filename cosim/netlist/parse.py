@@ -5,11 +5,9 @@ name, as is a file outside the netlist's own folder.
 Source: ngspice manual, chapter 2 (circuit description).
 """
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from cosim.errors import ConfigurationError
 from cosim.netlist.elements import (
     ELEMENT_LETTERS,
     node_name,
@@ -18,23 +16,18 @@ from cosim.netlist.elements import (
     split_parameters,
     tokens_of,
 )
-from cosim.netlist.expression import constant, definitions
+from cosim.netlist.expression import definitions
 from cosim.netlist.finding import found
+from cosim.netlist.includes import IncludeError, Includes
 from cosim.netlist.model import Model, Parameter, Parsed, Scope, Statement
 from cosim.netlist.reading import (
     is_process_library,
-    library_section,
     process_library,
     read_text,
     statements,
     waivers,
 )
-
-REFUSED = (
-    ".control", ".exec", ".shell", ".system", "shell", "system", "codemodel", "pre_codemodel",
-    "pre_osdi", ".pre_osdi", "source", ".source",
-)  # fmt: skip
-"""Statements that run commands or load code."""
+from cosim.netlist.screening import Conditions, Screen
 
 OUTPUTS = (".save", ".print", ".plot", ".probe", ".meas", ".measure", ".four")
 
@@ -65,16 +58,15 @@ class _Reader:
     def __init__(self, path: Path | None) -> None:
         self.parsed = Parsed(Scope("", Statement(1, "")))
         self._top = self._scope = self.parsed.top
-        self._folder = path.resolve().parent if path is not None else None
-        self._including: list[Path] = [path.resolve()] if path is not None else []
-        self._in_control = False
-        self._branches: list[_Branch] = []
+        self._includes = Includes(path)
+        self._screen, self._conditions = Screen(), Conditions()
 
     def read_top(self, text: str) -> None:
         """Read the netlist itself."""
         self.parsed.title = text.partition("\n")[0].strip()
         self.parsed.waivers += waivers(text, "")
         self._read(statements(text, titled=True), "")
+        self.parsed.problems += self._screen.problems
         if self._scope is not self._top:
             self._problem(
                 "unclosed-subcircuit", self._scope.statement, self._scope.name,
@@ -95,7 +87,9 @@ class _Reader:
         if not tokens:
             return
         word = tokens[0].lower()
-        if self._refused(statement, word) or self._left_out(statement, word):
+        if self._screen.refuses(statement, word):
+            return
+        if self._conditions.leave_out(statement, word, self._scope):
             return
         if word.startswith("."):
             self._directive(statement, word, tokens)
@@ -106,48 +100,6 @@ class _Reader:
                 "syntax", statement, word, f"'{tokens[0]}' is no element and no statement.",
                 "Correct the line; a comment starts with *.",
             )  # fmt: skip
-
-    def _refused(self, statement: Statement, word: str) -> bool:
-        if self._in_control:
-            self._in_control = word != ".endc"
-            return True
-        if word in REFUSED or "`" in statement.text or word.startswith("!"):
-            self._in_control = word == ".control"
-            self._problem(
-                "refused", statement, word,
-                f"'{word}' would make ngspice run commands; netlists that do are not accepted.",
-                "Remove it; analyses can be given as .tran, .ac, .dc or .op lines.",
-            )  # fmt: skip
-            return True
-        if re.search(r"\bfile\s*=|\bfilesource\b|\bd_process\b", statement.text, re.IGNORECASE):
-            self._problem(
-                "refused", statement, word, f"'{word}' reads a file or starts a process.",
-                "Remove it; a waveform can be given as a PWL source.",
-            )  # fmt: skip
-            return True
-        return False
-
-    def _left_out(self, statement: Statement, word: str) -> bool:
-        """Follow `.if`, `.elseif`, `.else` and `.endif`; whether the statement is not in force."""
-        condition = statement.text[len(word) :].strip()
-        match word:
-            case ".if":
-                outer = not self._branches or self._branches[-1].in_force
-                self._branches.append(_Branch(outer))
-                self._branches[-1].offer(self._holds(condition))
-            case ".elseif" if self._branches:
-                self._branches[-1].offer(self._holds(condition))
-            case ".else" if self._branches:
-                self._branches[-1].offer(True)
-            case ".endif" if self._branches:
-                self._branches.pop()
-            case _:
-                return bool(self._branches) and not self._branches[-1].in_force
-        return True
-
-    def _holds(self, condition: str) -> bool:
-        value = constant(condition, self._scope)
-        return value is None or value != 0
 
     def _directive(self, statement: Statement, word: str, tokens: list[str]) -> None:
         match word:
@@ -175,7 +127,7 @@ class _Reader:
             case ".global":
                 self.parsed.global_nodes.update(map(node_name, tokens[1:]))
             case ".include" | ".inc" | ".lib":
-                self._include(statement, word)
+                self._include(statement)
             case _:
                 self.parsed.directives.append((statement, self._scope))
                 if word in OUTPUTS:
@@ -229,53 +181,17 @@ class _Reader:
         self._scope.subcircuits[name] = scope
         self._scope = scope
 
-    def _include(self, statement: Statement, word: str) -> None:
-        quoted = r"""(?:"([^"]+)"|'([^']+)'|(\S+))"""
-        match = re.match(rf"\.\w+\s+{quoted}(?:\s+{quoted})?", statement.text)
-        parts = [part for part in match.groups() if part] if match else []
-        name = parts[0] if parts else ""
-        if self._folder is None or not name:
-            self._problem(
-                "refused", statement, word, f"'{name}' cannot be included from here.",
-                "Give the netlist as a file, and the name of a file beside it.",
-            )  # fmt: skip
-            return
-        file = (self._folder / name).resolve()
-        if is_process_library(file):
-            self._declare(file)
-        elif not file.is_relative_to(self._folder):
-            self._problem(
-                "refused", statement, word, f"'{name}' is outside the netlist's folder.",
-                "Copy it beside the netlist, or use the installed process models.",
-            )  # fmt: skip
-        elif file in self._including or not file.is_file():
-            self._problem(
-                "unknown-file", statement, word,
-                f"'{name}' {'includes itself' if file in self._including else 'does not exist'}.",
-                "Correct the name.",
-            )  # fmt: skip
-        else:
-            self._including.append(file)
-            self._read_file(statement, file, name, parts[1] if word == ".lib" and parts[1:] else "")
-            self._including.pop()
-
-    def _read_file(self, statement: Statement, file: Path, name: str, section: str) -> None:
+    def _include(self, statement: Statement) -> None:
         try:
-            text = read_text(file)
-        except ConfigurationError as error:
-            self._problem("unknown-file", statement, name, str(error), "Correct it.")
-            return
-        self.parsed.waivers += waivers(text, name)
-        content: list[tuple[int, str]] | None = list(statements(text, titled=False))
-        if section:
-            content = library_section(content or [], section)
-        if content is None:
-            self._problem(
-                "unknown-file", statement, name, f"'{name}' has no section '{section}'.",
-                "Correct the section's name.",
-            )  # fmt: skip
-            return
-        self._read(content, name)
+            file, name, section = self._includes.named(statement)
+            if is_process_library(file):
+                self._declare(file)
+                return
+            with self._includes.content(statement, file, section) as (text, content):
+                self.parsed.waivers += waivers(text, name)
+                self._read(content, name)
+        except IncludeError as error:
+            self.parsed.problems.append(error.finding)
 
     def _declare(self, file: Path) -> None:
         """Take the names and ports of a process library's subcircuits, not their insides."""
@@ -294,18 +210,6 @@ class _Reader:
         except ValueError as error:
             self._problem("wrong-count", statement, name, str(error), "Complete the line.")
             return
-        if (before := self._scope.lines.setdefault(name, statement.line)) != statement.line:
-            self._duplicate(statement, name, "Element", before)
+        if (before := self._scope.defined.setdefault(name, statement)) is not statement:
+            self._duplicate(statement, name, "Element", before.line)
         self._scope.elements.append(element)
-
-
-class _Branch:
-    """An open `.if`: whether its present part is in force, and whether one was before."""
-
-    def __init__(self, outer: bool) -> None:
-        self._outer, self._taken, self.in_force = outer, False, False
-
-    def offer(self, holds: bool) -> None:
-        """The next part, whose condition holds or does not."""
-        self.in_force = self._outer and not self._taken and holds
-        self._taken = self._taken or self.in_force

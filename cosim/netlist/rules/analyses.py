@@ -87,7 +87,7 @@ def _analysis(statement: Statement, scope: Scope, parsed: Parsed) -> Iterator[Fi
             fault = _frequencies(words[-4:], numbers[-4:]) if len(words) >= 6 else (
                 "It needs v(output), a source, and dec, a number of points, two frequencies"
             )  # fmt: skip
-            sources = [word for word in words if word in scope.lines and word[0] in "vi"]
+            sources = [word for word in words if word in scope.defined and word[0] in "vi"]
             if not fault and not sources:
                 fault = "Its input source is not in the circuit"
         case ".dc":
@@ -121,7 +121,7 @@ def _sweep(words: list[str], numbers: list[float | None], scope: Scope) -> str:
     for at in range(0, len(words) - 3, 4):
         name, (start, stop, step) = words[at], numbers[at + 1 : at + 4]
         if name != "temp" and not name.startswith("@") and "." not in name:
-            if name not in scope.lines:
+            if name not in scope.defined:
                 return f"'{name}' is not in the circuit"
             if name[0] not in "vir":
                 return f"'{name}' is no source, resistor or temp"
@@ -279,7 +279,7 @@ def _outputs(parsed: Parsed) -> Iterator[Finding]:
                     )  # fmt: skip
         for pair in _OUTPUT_CURRENT.findall(statement.text):
             name = (pair[0] or pair[1]).lower()
-            if name not in elements and name not in scope.lines and "." not in name:
+            if name not in elements and name not in scope.defined and "." not in name:
                 yield found(
                     statement, "unknown-element", word, "", f"'{name}' is not in the circuit.",
                     "Correct its name.",

@@ -94,7 +94,7 @@ def _controls(element: Element, scope: Scope) -> Iterator[Finding]:
     if element.letter in BEHAVIOURAL:
         wanted += _CURRENT.findall(element.statement.text)
     for name in wanted:
-        if number(name) is None and name.lower() not in scope.lines:
+        if number(name) is None and name.lower() not in scope.defined:
             yield found(
                 element.statement, "unknown-element", element.name, "",
                 f"It reads '{name}', which is not in this circuit.",
