@@ -6,7 +6,7 @@ kind (`process = MyProcess`). A file is code that runs when it is loaded: only t
 one, never data such as a trace (see `named_by_data`).
 """
 
-import importlib
+import difflib
 import importlib.util
 import sys
 import warnings
@@ -22,7 +22,6 @@ from typing import Any, Generic, TypeVar
 from cosim.errors import ConfigurationError
 
 Thing = TypeVar("Thing")
-OWN = "cosim itself"
 
 
 class PluginWarning(UserWarning):
@@ -34,23 +33,28 @@ class Registry(Generic[Thing]):
     """The things of a kind by their names: built-in ones, then those of entry points.
 
     Attributes:
-        kind: in words, such as "process"; with "_" for " " the variable's name in a file.
+        kind: in words, such as "process"; with "_" for "-" the variable's name in a file.
         group: of entry points.
         accept: returns what it is given as a thing of the kind. Raises TypeError with the reason
             where it is none.
-        built_in: name and "module:object".
+        built_in: by name; a text is "module:object", imported when it is asked for.
     """
 
     kind: str
     group: str
     accept: Callable[[Any], Thing]
-    built_in: Mapping[str, str]
+    built_in: Mapping[str, Thing] | Mapping[str, str]
     _loaded: dict[str, Thing] = field(default_factory=dict, repr=False)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Of all there are, also of those that turn out not to load."""
-        return tuple(self._entries())
+        return tuple(dict.fromkeys([*self.built_in, *(entry.name for entry in self._entries())]))
+
+    @property
+    def variable(self) -> str:
+        """That a file sets."""
+        return self.kind.replace("-", "_")
 
     def find(self, name: str) -> Thing:
         """The thing of that name, or that the Python file of that name defines.
@@ -60,18 +64,28 @@ class Registry(Generic[Thing]):
         """
         if is_file(name):
             return self._of_file(Path(name))
-        entries = self._entries().get(name)
-        if entries is None:
+        entries = [entry for entry in self._entries() if entry.name == name]
+        own = self.built_in.get(name)
+        if own is None and not entries:
+            near = difflib.get_close_matches(name, self.names, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
             raise ConfigurationError(
-                f"There is no {self.kind} '{name}'. Choose one of "
-                f"{', '.join(sorted(self.names))}, or name a Python file (my.py) that defines one."
+                f"There is no {self.kind} '{name}'.{hint} Choose one of "
+                f"{', '.join(sorted(self.names))}; or name a Python file (my.py) that sets "
+                f"`{self.variable}`."
             )
-        if len(entries) > 1:
+        origins = ["cosim itself"] * (own is not None) + [_origin(entry) for entry in entries]
+        if len(origins) > 1:
             raise ConfigurationError(
-                f"There are {len(entries)} of the {self.kind} '{name}', from "
-                f"{' and from '.join(map(_origin, entries))}. Remove one of these packages."
+                f"There are {len(origins)} of the {self.kind} '{name}', from "
+                f"{' and from '.join(origins)}. Remove one of these packages."
             )
-        return self._of_entry(entries[0])
+        if entries:
+            return self._of_entry(entries[0])
+        if isinstance(own, str):
+            return self._of_entry(EntryPoint(name, own, self.group))
+        assert own is not None
+        return own
 
     def all(self) -> dict[str, Thing]:
         """All that can be loaded; a `PluginWarning` names each that cannot."""
@@ -83,13 +97,16 @@ class Registry(Generic[Thing]):
                 warnings.warn(str(error), PluginWarning, stacklevel=2)
         return found
 
-    def _entries(self) -> dict[str, list[EntryPoint]]:
-        found = {
-            name: [EntryPoint(name, value, self.group)] for name, value in self.built_in.items()
-        }
-        for entry in _installed(self.group, tuple(sys.path)):
-            found.setdefault(entry.name, []).append(entry)
-        return found
+    def defined_in(self, path: Path) -> bool:
+        """Whether a Python file, which runs, defines one.
+
+        Raises:
+            ConfigurationError: it cannot be run.
+        """
+        return hasattr(self._module(path), self.variable)
+
+    def _entries(self) -> tuple[EntryPoint, ...]:
+        return _installed(self.group, tuple(sys.path))
 
     def _of_entry(self, entry: EntryPoint) -> Thing:
         key = f"{entry.name} = {entry.value}"
@@ -105,16 +122,28 @@ class Registry(Generic[Thing]):
         return self._loaded[key]
 
     def _of_file(self, path: Path) -> Thing:
-        variable = self.kind.replace(" ", "_").replace("-", "_")
+        module = self._module(path)
         try:
-            return self.accept(getattr(load_file(path), variable))
-        except ConfigurationError:
-            raise
+            return self.accept(getattr(module, self.variable))
         except Exception as error:
+            raise self._fault(path, error) from error
+
+    def _module(self, path: Path) -> ModuleType:
+        if not path.is_file():
             raise ConfigurationError(
-                f"The file {path} defines no {self.kind}: {type(error).__name__}: {error}. It must "
-                f"set the variable `{variable}`; see the manual's page on an own {self.kind}."
-            ) from error
+                f"There is no {self.kind} file {path}. Give the path of a Python file that sets "
+                f"`{self.variable}`."
+            )
+        try:
+            return load_file(path)
+        except Exception as error:
+            raise self._fault(path, error) from error
+
+    def _fault(self, path: Path, error: Exception) -> ConfigurationError:
+        return ConfigurationError(
+            f"The file {path} does not define a {self.kind}: {type(error).__name__}: {error}. It "
+            f"must set `{self.variable}`; the manual's page on an own {self.kind} shows one."
+        )
 
 
 def is_file(name: str) -> bool:
@@ -181,11 +210,8 @@ def load_file(path: Path) -> ModuleType:
     """The module of a Python file, run once for each content of it.
 
     Raises:
-        ConfigurationError: there is no such file.
         Exception: whatever it raises.
     """
-    if not path.is_file():
-        raise ConfigurationError(f"There is no file {path}. Give the path of a Python file.")
     path = path.resolve()
     content = sha256(path.read_bytes()).hexdigest()
     # A name of its own: two files may be called alike, and a changed one is another.
@@ -210,4 +236,4 @@ def _installed(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
 
 
 def _origin(entry: EntryPoint) -> str:
-    return f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else OWN
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "cosim itself"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from cosim.characterise.decoder import DecoderBench
 from cosim.characterise.integrator import INPUT_OHM, RAMP_VOLT, IntegratorBench
 from cosim.characterise.multiplier import MultiplierBench
 from cosim.characterise.noise import HOLD_SECOND, RMS_VOLT, NoiseBench, density
-from cosim.characterise.opamp import OpAmpBench, design_values
+from cosim.characterise.opamp import OpAmpBench
 from cosim.characterise.relu import ReluBench
 from cosim.characterise.sheet import Column, Condition, Sheet
 from cosim.characterise.transimpedance import (
@@ -31,10 +31,9 @@ from cosim.circuits.cell_1t1r import SET, Cell1T1R, Simulator, WriteVerify
 from cosim.circuits.crossbar import ProgrammedConductance
 from cosim.circuits.dac import DacSpec, dac
 from cosim.circuits.fidelity import Fidelity
-from cosim.circuits.folded_cascode import FoldedCascodeOpAmp, folded_cascode_values
 from cosim.circuits.integrator import Integrator, IntegratorSpec
 from cosim.circuits.multiplier import MultiplierSpec, multiplier
-from cosim.circuits.opamp import OpAmpSpec, op_amp
+from cosim.circuits.opamp import TOPOLOGIES, OpAmpSpec, find_topology, op_amp
 from cosim.circuits.relu import DiodeRelu, ReluSpec, relu
 from cosim.circuits.rram import ReadOnlyCell, load_card
 from cosim.circuits.transimpedance import IdealTransimpedance, OpAmpTransimpedance
@@ -43,6 +42,7 @@ from cosim.diffusion.circuit.score_network import COLUMN_OP_AMP, FIRST_SWING_VOL
 from cosim.engine.isolated import each_isolated
 from cosim.engine.library import find_library, probe
 from cosim.errors import ConfigurationError
+from cosim.plugins import Registry, is_file
 from cosim.process.process import Process, find_process
 from cosim.report.block_figures import (
     draw_bode,
@@ -64,9 +64,6 @@ from cosim.report.device_figures import (
 )
 
 TEMPERATURES_CELSIUS = (-40.0, 27.0, 125.0)
-FOLDED_CASCODE = OpAmpSpec(gbw_hertz=10e6, load_farad=5e-12)
-FOLDED_CASCODE_LOAD_OHM = 100e6
-"""It drives gates and capacitors alone."""
 
 TRANSIMPEDANCE_OHM = 28e3
 """Of the ring's second layer."""
@@ -107,10 +104,11 @@ def _op_amp(condition: Condition, process: Process, simulator: Simulator) -> Tes
     return OpAmpBench(op_amp(condition.fidelity, spec, process), process, spec, simulator.analyse)
 
 
-def _folded_cascode(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
-    spec = replace(FOLDED_CASCODE, supply_volt=condition.supply_volt)
-    device = FoldedCascodeOpAmp("op_amp_folded_cascode", spec, process)
-    return OpAmpBench(device, process, spec, simulator.analyse, FOLDED_CASCODE_LOAD_OHM)
+def _topology(name: str, condition: Condition, process: Process, simulator: Simulator) -> TestBench:
+    topology = find_topology(name)
+    spec = replace(topology.SPEC, supply_volt=condition.supply_volt)
+    device = topology.build(f"op_amp_{Path(name).stem}", spec, process)
+    return OpAmpBench(device, process, spec, simulator.analyse, topology.LOAD_OHM)
 
 
 def _relu_diode(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
@@ -216,21 +214,32 @@ RELU_COLUMNS = (
     SUPPLY,
 )
 
+
+def op_amp_bench(name: str) -> BlockBench:
+    """The bench of a topology of the op-amp.
+
+    Raises:
+        ConfigurationError: there is none of that name.
+    """
+    topology, stem = find_topology(name), Path(name).stem
+    return BlockBench(
+        partial(_topology, name),
+        OP_AMP_COLUMNS,
+        lambda supply: topology.design_values(replace(topology.SPEC, supply_volt=supply)),
+        {f"{stem}_bode": draw_bode, f"{stem}_step": draw_steps},
+        (Fidelity.TRANSISTOR,),
+    )
+
+
 BENCHES: Mapping[str, BlockBench] = {
     "opamp": BlockBench(
         _op_amp,
         OP_AMP_COLUMNS,
-        lambda supply: design_values(OpAmpSpec(supply_volt=supply)),
+        lambda supply: find_topology("miller").design_values(OpAmpSpec(supply_volt=supply)),
         {"opamp_bode": draw_bode, "opamp_step": draw_steps},
         (Fidelity.MACRO, Fidelity.TRANSISTOR),
     ),
-    "folded_cascode": BlockBench(
-        _folded_cascode,
-        OP_AMP_COLUMNS,
-        lambda supply: folded_cascode_values(FOLDED_CASCODE),
-        {"folded_cascode_bode": draw_bode, "folded_cascode_step": draw_steps},
-        (Fidelity.TRANSISTOR,),
-    ),
+    "folded_cascode": op_amp_bench("folded_cascode"),
     "integrator": BlockBench(
         _integrator,
         (
@@ -378,8 +387,27 @@ BENCHES: Mapping[str, BlockBench] = {
 }
 
 
+def _accepted(found: Any) -> BlockBench:
+    if not isinstance(found, BlockBench):
+        raise TypeError(f"{found!r} is no cosim.characterise.benches.BlockBench")
+    return found
+
+
+REGISTRY = Registry("bench", "cosim.benches", _accepted, BENCHES)
+
+
+def _bench(block: str) -> BlockBench:
+    """A topology of the op-amp, built in or not, has the op-amp's bench."""
+    if block in TOPOLOGIES.names and block not in REGISTRY.names:
+        return op_amp_bench(block)
+    if is_file(block) and TOPOLOGIES.defined_in(Path(block)):
+        return op_amp_bench(block)
+    return REGISTRY.find(block)
+
+
 def find_bench(block: str, fidelity: str | None = None) -> BlockBench:
-    """The bench of a block.
+    """The bench of a block: built in, of an entry point in the group `cosim.benches`, or of a
+    Python file that sets `bench`, or `op_amp` to a topology.
 
     Args:
         fidelity: at which it must exist.
@@ -387,11 +415,7 @@ def find_bench(block: str, fidelity: str | None = None) -> BlockBench:
     Raises:
         ConfigurationError: there is none, or not at that fidelity.
     """
-    bench = BENCHES.get(block)
-    if bench is None:
-        raise ConfigurationError(
-            f"There is no bench for '{block}'. Choose one of {', '.join(BENCHES)}."
-        )
+    bench = _bench(block)
     if fidelity is not None and fidelity not in bench.fidelities:
         raise ConfigurationError(
             f"There is no bench for '{block}' at fidelity '{fidelity}'. Choose one of "
@@ -441,7 +465,7 @@ def measure(block: str, condition: Condition) -> Sheet:
     """A block's sheet at one condition; uses this process's ngspice."""
     from cosim.engine.session import NgspiceSession
 
-    bench = BENCHES[block].build(condition, _process(condition), NgspiceSession.start())
+    bench = find_bench(block).build(condition, _process(condition), NgspiceSession.start())
     return Sheet(condition, bench.measure())
 
 
@@ -452,7 +476,7 @@ def bench_netlist(block: str, condition: Condition, model_folder: Path | None = 
         model_folder: of the transistor models, as the netlist names it.
     """
     process = _process(condition, model_folder)
-    return BENCHES[block].build(condition, process, _NotRun()).netlist
+    return find_bench(block).build(condition, process, _NotRun()).netlist
 
 
 def _process(condition: Condition, model_folder: Path | None = None) -> Process:

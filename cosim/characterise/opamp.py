@@ -12,7 +12,7 @@ import numpy as np
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
 from cosim.characterise.bench import Analyse, Measured
-from cosim.circuits.opamp import OpAmpSpec, slew_rate
+from cosim.circuits.opamp import OpAmpSpec
 from cosim.process.process import Process
 
 LOAD_OHM = 50e3
@@ -21,16 +21,6 @@ STEP_SECOND = 1.5e-6
 TRACKING_VOLT = 10e-3
 SPOT_HERTZ = 100e3
 LOW_HERTZ = 10.0
-
-
-def design_values(spec: OpAmpSpec) -> dict[str, float]:
-    """What the design equations promise, by the names of the spec sheet."""
-    slew = slew_rate(spec)
-    return {
-        "gbw_hertz": spec.gbw_hertz,
-        "slew_rise_volt_per_second": slew,
-        "slew_fall_volt_per_second": slew,
-    }
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from PySpice.Spice.Netlist import SubCircuit
 from cosim.circuits.opamp import (
     NODES,
     OpAmpSpec,
+    OpAmpTopology,
     width,
 )
 from cosim.netlist.netlist import comment, quantity
@@ -95,11 +96,16 @@ def slew_rate(spec: OpAmpSpec) -> float:
     return 2 * pair_current(spec) / spec.load_farad
 
 
-def folded_cascode_values(spec: OpAmpSpec) -> dict[str, float]:
-    """What the design equations promise, by the names of the spec sheet."""
-    slew = slew_rate(spec)
-    return {
-        "gbw_hertz": spec.gbw_hertz,
-        "slew_rise_volt_per_second": slew,
-        "slew_fall_volt_per_second": slew,
-    }
+class FoldedCascode(OpAmpTopology):
+    """Drives gates and capacitors alone."""
+
+    SPEC = OpAmpSpec(gbw_hertz=10e6, load_farad=5e-12)
+    LOAD_OHM = 100e6
+
+    def build(self, name: str, spec: OpAmpSpec, process: Process) -> SubCircuit:
+        """See the module."""
+        return FoldedCascodeOpAmp(name, spec, process)
+
+    def slew_rate(self, spec: OpAmpSpec) -> float:
+        """Tail current over load capacitor."""
+        return slew_rate(spec)

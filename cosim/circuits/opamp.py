@@ -10,13 +10,15 @@ Circuits, 2017, chapter 1 (sizing by gm/I_D).
 """
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar
 
 from PySpice.Spice.Netlist import SubCircuit
 
 from cosim.circuits.fidelity import Fidelity
 from cosim.netlist.netlist import comment, quantity
+from cosim.plugins import Registry, subclass_of
 from cosim.process.process import (
     LENGTH_METRE,
     MIRROR_GM_OVER_ID,
@@ -27,9 +29,6 @@ from cosim.process.process import (
 
 NODES = ("non_inverting", "inverting", "out", "vdd", "vss")
 IDEAL_GAIN = 1e6
-
-
-Topology = Literal["miller", "folded_cascode"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,8 @@ class OpAmpSpec:
             the phase margin, about 90 deg - atan(load / (miller * ratio)).
         dc_gain: of the macro model.
         swing_margin_volt: distance of the macro model's output limits from the rails.
-        topology: of the transistor level; a folded cascode drives gates and capacitors alone.
+        topology: of the transistor level, by its name or the Python file that defines it; a folded
+            cascode drives gates and capacitors alone.
     """
 
     gbw_hertz: float = 10e6
@@ -54,7 +54,7 @@ class OpAmpSpec:
     supply_volt: float = 3.3
     dc_gain: float = 2.8e4
     swing_margin_volt: float = 0.2
-    topology: Topology = "miller"
+    topology: str = "miller"
 
 
 def pair_transconductance(spec: OpAmpSpec) -> float:
@@ -175,6 +175,77 @@ class IdealOpAmp(SubCircuit):
         self.VCVS("gain", "out", "vss", "non_inverting", "inverting", voltage_gain=IDEAL_GAIN)
 
 
+class OpAmpTopology(ABC):
+    """A way to make an op-amp of transistors, sized by its own equations.
+
+    One of this package, of another with an entry point in the group `cosim.circuits`, or of a
+    Python file that sets `op_amp` to the class.
+
+    A subclass gives:
+        SPEC: what its bench designs it for.
+        LOAD_OHM: resistor from the output to the analog ground on its bench.
+    """
+
+    SPEC: ClassVar[OpAmpSpec]
+    LOAD_OHM: ClassVar[float]
+
+    @abstractmethod
+    def build(self, name: str, spec: OpAmpSpec, process: Process) -> SubCircuit:
+        """The op-amp: a subcircuit of that name with the nodes `NODES`.
+
+        Raises:
+            NetlistError: a geometry that the process does not have.
+        """
+
+    @abstractmethod
+    def slew_rate(self, spec: OpAmpSpec) -> float:
+        """What its equations promise, in volt per second."""
+
+    def design_values(self, spec: OpAmpSpec) -> dict[str, float]:
+        """What its equations promise, by the names of the spec sheet."""
+        slew = self.slew_rate(spec)
+        return {
+            "gbw_hertz": spec.gbw_hertz,
+            "slew_rise_volt_per_second": slew,
+            "slew_fall_volt_per_second": slew,
+        }
+
+
+class Miller(OpAmpTopology):
+    """The two stages of this module; drives resistors."""
+
+    SPEC = OpAmpSpec()
+    LOAD_OHM = 50e3
+
+    def build(self, name: str, spec: OpAmpSpec, process: Process) -> SubCircuit:
+        """See the module."""
+        return TransistorOpAmp(name, spec, process)
+
+    def slew_rate(self, spec: OpAmpSpec) -> float:
+        """Tail current over Miller capacitor."""
+        return slew_rate(spec)
+
+
+TOPOLOGIES: Registry[type[OpAmpTopology]] = Registry(
+    kind="op-amp",
+    group="cosim.circuits",
+    accept=subclass_of(OpAmpTopology),
+    built_in={
+        "miller": "cosim.circuits.opamp:Miller",
+        "folded_cascode": "cosim.circuits.folded_cascode:FoldedCascode",
+    },
+)
+
+
+def find_topology(name: str) -> OpAmpTopology:
+    """A topology by its name, or by the Python file that defines it.
+
+    Raises:
+        ConfigurationError: there is none, or it cannot be loaded.
+    """
+    return TOPOLOGIES.find(name)()
+
+
 def op_amp(
     fidelity: Fidelity, spec: OpAmpSpec, process: Process | None, role: str = "op_amp"
 ) -> SubCircuit:
@@ -191,8 +262,4 @@ def op_amp(
             return MacroOpAmp(name, spec)
         case Fidelity.TRANSISTOR:
             assert process is not None
-            if spec.topology == "miller":
-                return TransistorOpAmp(name, spec, process)
-            from cosim.circuits.folded_cascode import FoldedCascodeOpAmp  # it builds on this module
-
-            return FoldedCascodeOpAmp(name, spec, process)
+            return find_topology(spec.topology).build(name, spec, process)

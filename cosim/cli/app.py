@@ -80,6 +80,15 @@ Fidelities = Annotated[
 ]
 
 
+ProcessName = Annotated[
+    str,
+    typer.Option(
+        help="gf180mcu, generic180, sky130, one of a plug-in, or a Python file (my.py) that runs "
+        "to define it."
+    ),
+]
+
+
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 

@@ -9,7 +9,7 @@ from rich.progress import (
     TaskProgressColumn,
 )
 
-from cosim.cli.app import WIDE, Debug, app, console, interruptible, progress_bar
+from cosim.cli.app import WIDE, Debug, ProcessName, app, console, interruptible, progress_bar
 from cosim.errors import ConfigurationError
 
 
@@ -19,10 +19,11 @@ def bench(
         str,
         typer.Argument(
             help="opamp, folded_cascode, integrator, relu, relu_diode, multiplier, "
-            "transimpedance, dac, voltage_reference, noise, cell, crossbar or decoder."
+            "transimpedance, dac, voltage_reference, noise, cell, crossbar, decoder, of a plug-in, "
+            "or a Python file (my.py) that defines a bench or an op-amp."
         ),
     ],
-    process: Annotated[str, typer.Option(help="gf180mcu or generic180.")] = "gf180mcu",
+    process: ProcessName = "gf180mcu",
     corner: Annotated[
         list[str] | None, typer.Option(help="typical, ff, ss, fs, sf (default: all).")
     ] = None,
@@ -56,8 +57,10 @@ def bench(
     from cosim.characterise.sheet import spec_table
     from cosim.circuits.fidelity import Fidelity
     from cosim.files import make_folder, write_text
+    from cosim.plugins import absolute
 
-    chosen = find_bench(block, fidelity)
+    block, process = absolute(block), absolute(process)
+    chosen, name = find_bench(block, fidelity), Path(block).stem
     level = Fidelity(fidelity) if fidelity else chosen.fidelities[-1]
     if monte_carlo is None:
         where = conditions(process, corner or [], temp or TEMPERATURES_CELSIUS, supply, level)
@@ -68,14 +71,14 @@ def bench(
     make_folder(output)
     with interruptible("Nothing was written."), progress_bar(TaskProgressColumn()) as progress:
         measured = list(
-            progress.track(sheets(block, where, jobs), len(where), description=f"{block}: measure")
+            progress.track(sheets(block, where, jobs), len(where), description=f"{name}: measure")
         )
-    table = spec_table(block, measured, chosen.columns, chosen.design(supply))
+    table = spec_table(name, measured, chosen.columns, chosen.design(supply))
     # As wide as it needs, also where the terminal is narrower: a broken row cannot be read.
     Console(width=max(console.width, WIDE)).print(table)
     rows = [vars(sheet.condition) | sheet.values for sheet in measured]
-    write_text(output / f"{block}.json", json.dumps(rows, indent=2) + "\n")
-    console.print(f"sheet    {output / block}.json", highlight=False, soft_wrap=True)
-    for name, draw in chosen.figures.items():
-        draw(measured, output / f"{name}.png")
-        console.print(f"figure   {output / name}.png", highlight=False, soft_wrap=True)
+    write_text(output / f"{name}.json", json.dumps(rows, indent=2) + "\n")
+    console.print(f"sheet    {output / name}.json", highlight=False, soft_wrap=True)
+    for figure, draw in chosen.figures.items():
+        draw(measured, output / f"{figure}.png")
+        console.print(f"figure   {output / figure}.png", highlight=False, soft_wrap=True)

@@ -12,6 +12,7 @@ from cosim.cli.app import (
     Debug,
     Fidelities,
     Json,
+    ProcessName,
     app,
     console,
     error_console,
@@ -31,6 +32,7 @@ def netlist(
         Path | None, typer.Option("--output", "-o", help="File (default: standard output).")
     ] = None,
     fidelity: Fidelities = None,
+    process: ProcessName = "gf180mcu",
     graph: Annotated[
         Path | None, typer.Option(help="Draw hierarchy and connectivity to this .svg, too.")
     ] = None,
@@ -56,13 +58,15 @@ def netlist(
         return
     levels = nested("--fidelity", fidelity or [])
     if block == "solver":
-        text = solver_netlist(task, levels)
+        text = solver_netlist(task, levels, process=process)
     elif block is None:
         raise ConfigurationError(
             "Name a block, such as `cosim netlist solver` or `cosim netlist opamp`, or give --all."
         )
     else:
-        text = block_netlist(block, levels.get(block) or levels.get("all") or finest(block))
+        text = block_netlist(
+            block, levels.get(block) or levels.get("all") or finest(block), process=process
+        )
     if graph is not None:
         from cosim.netlist.graph import draw_graph
         from cosim.netlist.parse import parse

@@ -56,6 +56,12 @@ def run(
         typer.Option(help="Score in the ngspice process, or through a file: process or file."),
     ] = None,
     fidelity: Fidelities = None,
+    process: Annotated[
+        str | None, typer.Option(help="Transistors: gf180mcu, generic180, sky130, or a my.py.")
+    ] = None,
+    op_amp: Annotated[
+        str | None, typer.Option(help="Topology: miller, folded_cascode, or a my.py.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder (default results/runs/NAME).")
     ] = None,
@@ -69,6 +75,7 @@ def run(
     from cosim.diffusion.config import merge, parse, run_values
     from cosim.diffusion.run import Run, default_output, run_values_of_trace
     from cosim.diffusion.score.store import model_folder, weights_path
+    from cosim.plugins import absolute
 
     path = Path(target)
     if path.suffix == ".toml":
@@ -76,11 +83,13 @@ def run(
     elif path.suffix == ".h5":
         values, where = run_values_of_trace(path), f"The trace {path}"
     else:
-        values, where = {"name": path.stem, "task": target}, "The command line"
+        values, where = {"name": path.stem, "task": absolute(target)}, "The command line"
     given: dict[str, Any] = {
         "score": score,
         "coupling": {"scheme": scheme, "step_second": step, "exchange": exchange},
         "fidelity": nested("--fidelity", fidelity or []),
+        "process": {"name": process and absolute(process)},
+        "op_amp": {"topology": op_amp and absolute(op_amp)},
         "ensemble": {"samples": samples, "seed": seed, "member": member},
         "engine": {"jobs": jobs, "scheduler": scheduler},
     }

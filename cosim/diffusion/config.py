@@ -14,12 +14,13 @@ from pydantic import (
 )
 
 from cosim.circuits.fidelity import BlockFidelities, Fidelity
-from cosim.circuits.opamp import Topology
+from cosim.circuits.opamp import TOPOLOGIES
 from cosim.diffusion.circuit.mapping import ConductanceWindow
 from cosim.diffusion.scaling import Scaling
 from cosim.errors import ConfigurationError
 from cosim.files import read_toml
 from cosim.lockstep.port import Scheme
+from cosim.plugins import is_file, named_by_data
 
 
 class Section(BaseModel):
@@ -70,9 +71,15 @@ class NoiseConfig(Section):
 class OpAmpConfig(Section):
     """Op-amps of the integrators."""
 
-    topology: Topology = "miller"
+    topology: str = Field("miller", description="by name, or the Python file that defines it")
     offset_volt: float = Field(0.0, ge=0, description="standard deviation of their input offsets")
     offset_seed: int = Field(0, ge=0, lt=2**63)
+
+    @model_validator(mode="after")
+    def _known(self) -> "OpAmpConfig":
+        if not is_file(self.topology) and self.topology not in TOPOLOGIES.names:
+            raise ValueError(f"topology must be one of {', '.join(TOPOLOGIES.names)}, or a my.py")
+        return self
 
 
 class CalibrationConfig(Section):
@@ -284,16 +291,27 @@ def _fault(key: str, kind: str, found: Any, message: str) -> str:
 
 
 def run_values(path: Path) -> dict[str, Any]:
-    """Values of a run file; its name is the file's, and a task file is beside it.
+    """Values of a run file; its name is the file's. What a Python file defines is in its folder.
 
     Raises:
-        ConfigurationError: as `read_toml`.
+        ConfigurationError: as `read_toml`, or a Python file elsewhere.
     """
-    values = {"name": path.stem, **read_toml(path)}
-    task = values.get("task")
-    if isinstance(task, str) and task.endswith(".py"):
-        values["task"] = str(path.parent / task)
-    return values
+    return without_code({"name": path.stem, **read_toml(path)}, f"The run file {path}", path.parent)
+
+
+def without_code(values: dict[str, Any], where: str, folder: Path | None) -> dict[str, Any]:
+    """Values that data gives, the Python files that they name checked; see `named_by_data`.
+
+    Raises:
+        ConfigurationError: a Python file that is not in `folder`; None: any.
+    """
+    checked = dict(values)
+    for table, key in ((None, "task"), ("process", "name"), ("op_amp", "topology")):
+        within = checked if table is None else checked.get(table)
+        if isinstance(within, dict) and isinstance(name := within.get(key), str):
+            changed = {key: named_by_data(name, where, folder)}
+            checked |= changed if table is None else {table: within | changed}
+    return checked
 
 
 def merge(values: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,10 @@ MODEL_FOLDER = Path("../.ngspice/gf180mcu")
 
 
 def solver_netlist(
-    task: str, fidelity: Mapping[str, str] = MappingProxyType({}), model_folder: Path | None = None
+    task: str,
+    fidelity: Mapping[str, str] = MappingProxyType({}),
+    model_folder: Path | None = None,
+    process: str = "gf180mcu",
 ) -> str:
     """The whole solver, with the score network in the netlist.
 
@@ -27,17 +30,21 @@ def solver_netlist(
         ConfigurationError: unknown task, block or fidelity.
     """
     values = {"name": "netlist", "task": task, "score": "analog", "fidelity": dict(fidelity)}
+    values["process"] = {"name": process}
     return str(Run(parse(values, "The command line"), model_folder).plan.netlist)
 
 
-def block_netlist(block: str, fidelity: str, model_folder: Path | None = None) -> str:
+def block_netlist(
+    block: str, fidelity: str, model_folder: Path | None = None, process: str = "gf180mcu"
+) -> str:
     """A block with its test bench.
 
     Raises:
         ConfigurationError: there is no such bench, or not at that fidelity.
     """
     find_bench(block, fidelity)
-    return bench_netlist(block, Condition("typical", 27.0, 3.3, Fidelity(fidelity)), model_folder)
+    condition = Condition("typical", 27.0, 3.3, Fidelity(fidelity), process=process)
+    return bench_netlist(block, condition, model_folder)
 
 
 def finest(block: str) -> str:

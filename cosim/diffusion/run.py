@@ -7,7 +7,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from cosim.diffusion.config import EngineConfig, LimitsConfig, RunConfig, merge, parse, run_values
+from cosim.diffusion.config import (
+    EngineConfig,
+    LimitsConfig,
+    RunConfig,
+    merge,
+    parse,
+    run_values,
+    without_code,
+)
 from cosim.diffusion.plan import Plan
 from cosim.diffusion.problem import Problem
 from cosim.diffusion.report import Outcome, report
@@ -15,7 +23,7 @@ from cosim.diffusion.verdict import Judge
 from cosim.engine.ensemble import Executor
 from cosim.engine.library import find_library, probe
 from cosim.engine.worker import GIBI, Simulation, WorkerPool
-from cosim.errors import ConfigurationError, ModelError
+from cosim.errors import ModelError
 from cosim.files import make_folder
 from cosim.lockstep.exchange import through_files
 from cosim.lockstep.lockstep import Block
@@ -60,8 +68,8 @@ class Run:
         """The run that left a trace, by its provenance.
 
         Raises:
-            ConfigurationError: it was no run of this program, or of another version; or its task
-                is a Python file, which no trace may have run.
+            ConfigurationError: it was no run of this program, or of another version; or it names a
+                Python file, which no trace may have run.
         """
         return cls(parse(_values(trace), str(trace.path)))
 
@@ -150,12 +158,7 @@ def run_values_of_trace(path: Path) -> dict[str, Any]:
 
 def _values(trace: Trace) -> dict[str, Any]:
     values = tomllib.loads(trace.provenance.configuration_toml)
-    if str(values.get("task")).endswith(".py"):
-        raise ConfigurationError(
-            f"The task of {trace.path} is the Python file {values['task']}, and code that a trace "
-            "names is not run. Use a task of this package."
-        )
-    return values
+    return without_code(values, str(trace.path), folder=None)
 
 
 def same_run(before: Provenance, now: Provenance) -> bool:

@@ -5,13 +5,13 @@ import pytest
 from PySpice.Spice.Netlist import Circuit
 
 from cosim.characterise.bench import Measured
-from cosim.characterise.benches import BENCHES, FOLDED_CASCODE, TRANSIMPEDANCE_OHM, measure
+from cosim.characterise.benches import BENCHES, TRANSIMPEDANCE_OHM, measure
 from cosim.characterise.integrator import INPUT_OHM, RAMP_VOLT
 from cosim.characterise.relu import ROW_OHM
 from cosim.characterise.sheet import Condition
 from cosim.characterise.transimpedance import COMMON_VOLT, LINE_SIEMENS
 from cosim.circuits.fidelity import Fidelity
-from cosim.circuits.folded_cascode import folded_cascode_values
+from cosim.circuits.folded_cascode import FoldedCascode
 from cosim.circuits.integrator import IntegratorSpec
 from cosim.diffusion.circuit.score_network import COLUMN_OP_AMP, FIRST_SWING_VOLT
 from cosim.engine.session import NgspiceSession
@@ -134,7 +134,7 @@ def test_folded_cascode_follows_its_design_equations(corner: str) -> None:
     sheet = measure("folded_cascode", Condition(corner, 27.0, 3.3, Fidelity.TRANSISTOR))
     assert sheet.values["dc_gain_decibel"] >= 70
     assert sheet.values["phase_margin_degree"] >= 55
-    for name, designed in folded_cascode_values(FOLDED_CASCODE).items():
+    for name, designed in FoldedCascode().design_values(FoldedCascode.SPEC).items():
         assert sheet.values[name] == pytest.approx(designed, rel=0.2)
 
 

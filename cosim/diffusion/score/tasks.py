@@ -1,19 +1,19 @@
 """Tasks: what is to be generated, with everything that a model of it is trained and used by."""
 
-import difflib
-import importlib.util
 import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from cosim.diffusion.score.network import ConditionalScoreNetwork, ScoreNetwork
 from cosim.diffusion.score.sde import Diffusion, VariancePreserving
 from cosim.errors import ConfigurationError
+from cosim.plugins import Registry, is_file
 
 
 @dataclass(frozen=True)
@@ -213,51 +213,31 @@ TASKS = {
 }
 
 
+def _accepted(found: Any) -> Task:
+    if not isinstance(found, Task) or not re.fullmatch(r"\w{1,60}", found.name):
+        raise TypeError(
+            "`task` must be a cosim.diffusion.score.tasks.Task named by letters and digits"
+        )
+    points = found.sample(CHECKED_POINTS, torch.Generator().manual_seed(0))
+    expected = (CHECKED_POINTS, found.network().states)
+    if points.shape != expected or not torch.isfinite(points).all():
+        raise ValueError(
+            f"`task.sample` gave shape {tuple(points.shape)}, or NaN; it must give finite points "
+            f"{expected}"
+        )
+    return found
+
+
+REGISTRY = Registry("task", "cosim.tasks", _accepted, TASKS)
+
+
 def get_task(name: str) -> Task:
-    """The task of that name, or that a Python file (`my_task.py`) defines.
+    """The task of that name: built in, or of an entry point in the group `cosim.tasks`; or that a
+    Python file (`my_task.py`) sets `task` to, whose model is kept beside it.
 
     Raises:
         ConfigurationError: there is none; the message lists those there are, or says what is wrong
             with the file.
     """
-    if name.endswith(".py"):
-        return _from_file(Path(name))
-    if name not in TASKS:
-        near = difflib.get_close_matches(name, TASKS, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        raise ConfigurationError(
-            f"There is no task '{name}'.{hint} Known tasks: {', '.join(sorted(TASKS))}; or give a "
-            "Python file that defines one."
-        )
-    return TASKS[name]
-
-
-def _from_file(path: Path) -> Task:
-    """A user's own task, which the file runs to define; its model is kept beside it."""
-    if not path.is_file():
-        raise ConfigurationError(
-            f"There is no task file {path}. Give the path of a Python file that defines `task`."
-        )
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None  # of a file that ends in .py
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-        task = module.task
-        if not isinstance(task, Task) or not re.fullmatch(r"\w{1,60}", task.name):
-            raise TypeError(
-                "`task` must be a cosim.diffusion.score.tasks.Task named by letters and digits"
-            )
-        points = task.sample(CHECKED_POINTS, torch.Generator().manual_seed(0))
-        expected = (CHECKED_POINTS, task.network().states)
-        if points.shape != expected or not torch.isfinite(points).all():
-            raise ValueError(
-                f"`task.sample` gave shape {tuple(points.shape)}, or NaN; it must give finite "
-                f"points {expected}"
-            )
-    except Exception as error:
-        raise ConfigurationError(
-            f"The task file {path} does not define a task: {type(error).__name__}: {error}. The "
-            "README shows one that does."
-        ) from error
-    return replace(task, folder=path.resolve().parent)
+    task = REGISTRY.find(name)
+    return replace(task, folder=Path(name).resolve().parent) if is_file(name) else task
