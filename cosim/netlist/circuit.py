@@ -1,0 +1,271 @@
+"""A circuit as a user brings it: a file, text, a PySpice circuit or one of our generators.
+
+Its analyses and outputs are left out: what is simulated and recorded is asked of `simulate` and
+the other analyses, for this circuit or a variant of it.
+"""
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+
+from cosim.errors import ConfigurationError
+from cosim.html import folded, heading, table
+from cosim.netlist.check import Finding, check
+from cosim.netlist.parse import Parsed, parse, read_text, statements
+from cosim.netlist.units import si
+from cosim.process.process import find_process
+
+ANALYSES = (".op", ".dc", ".ac", ".noise", ".tran", ".pz", ".sens", ".tf", ".disto", ".sp", ".pss")
+OUTPUTS = (".end", ".save", ".print", ".plot", ".probe", ".meas", ".measure", ".four")
+CORNERS = frozenset({"typical", "tt", "ff", "ss", "fs", "sf"})
+"""What library sections of corners are called."""
+
+_INCLUDE = re.compile(r"""^(\.(?:include|inc|lib))\s+("[^"]*"|'[^']*'|\S+)(.*)$""", re.IGNORECASE)
+_PARAMETER = re.compile(r"""(\w+)\s*=\s*(\{[^}]*\}|'[^']*'|"[^"]*"|[^\s=]+)""")
+_TEMPERATURE = re.compile(r"\btemp\s*=\s*\S+", re.IGNORECASE)
+
+
+class Netlist:
+    """A circuit.
+
+    Args:
+        source: its text, with a title in the first line; or what has its text as `str()`: a
+            PySpice `Circuit`, a netlist of one of our generators.
+        process: name of the process whose transistor models it uses without including them; they
+            are added at the corner, temperature and Monte Carlo seed that are asked for.
+        path: of the file that it came from, beside which included files are searched; by default
+            beside the working folder.
+
+    Attributes:
+        text: as it came.
+
+    Raises:
+        ConfigurationError: the source is no text, or there is no such process.
+    """
+
+    def __init__(
+        self, source: object, *, process: str | None = None, path: str | Path | None = None
+    ) -> None:
+        if isinstance(source, Path) or (isinstance(source, str) and "\n" not in source.strip()):
+            raise ConfigurationError(
+                f"{str(source)[:100]!r} is not the text of a netlist: that has a title line and "
+                "then an element in each line. Read a file with `Netlist.read(path)`."
+            )
+        self.text = str(source)
+        self.process = process
+        self.path = (Path("netlist.cir") if path is None else Path(path)).resolve()
+        if process is not None:
+            find_process(process)
+        self._models = ""
+
+    @classmethod
+    def read(cls, path: str | Path, *, process: str | None = None) -> "Netlist":
+        """A netlist file; as the class, of its text.
+
+        Raises:
+            ConfigurationError: it cannot be read, or is no text.
+        """
+        path = Path(path)
+        return cls(read_text(path) + "\n", process=process, path=path)
+
+    @property
+    def title(self) -> str:
+        """The first line."""
+        first = self.text.partition("\n")[0].strip()
+        return first[6:].strip() if first.lower().startswith(".title") else first
+
+    @cached_property
+    def parameters(self) -> dict[str, str]:
+        """Values or expressions of its `.param` lines, by name in lower case."""
+        found: dict[str, str] = {}
+        for statement, inside in self._statements():
+            if not inside and statement.lower().startswith(".param"):
+                found |= {name.lower(): value for name, value in _PARAMETER.findall(statement)}
+        return found
+
+    def given(
+        self,
+        parameters: Mapping[str, float | str] | None = None,
+        *,
+        corner: str | None = None,
+        temperature: float | None = None,
+        seed: int | None = None,
+    ) -> "Netlist":
+        """A variant.
+
+        Args:
+            parameters: values for names of its `.param` lines.
+            corner: of the process; or, of a netlist that includes its models itself, the section
+                of its `.lib` lines that name a corner.
+            temperature: Celsius.
+            seed: of Monte Carlo: of the process's variation and mismatch, or of the netlist's own
+                random functions (`agauss`, ...).
+
+        Raises:
+            ConfigurationError: there is no such parameter or corner.
+        """
+        given = {
+            name.lower(): repr(si(value, f"'{name}'")) for name, value in (parameters or {}).items()
+        }
+        for name in given:
+            if name not in self.parameters:
+                raise ConfigurationError(self._unknown(name))
+        lines = [
+            self._changed(statement, inside, given, corner, temperature)
+            for statement, inside in self._statements()
+        ]
+        if temperature is not None:
+            lines.append(f".temp {float(temperature)!r}")
+        variant = Netlist(self._joined(lines), path=self.path)
+        variant.process = self.process
+        if self.process is not None:
+            variant._models = _models(self.process, corner or "typical", seed)
+            return variant
+        if corner is not None and not any(
+            match and match[3].strip().lower() in CORNERS
+            for match in (_INCLUDE.match(line) for line in lines)
+        ):
+            raise ConfigurationError(
+                f"The netlist '{self.title}' has no `.lib FILE CORNER` line whose corner could be "
+                f"'{corner}'. Give the netlist its `process`, or include its models by such lines."
+            )
+        if seed is not None:
+            lines.append(f".options seed={int(seed)}")
+            variant.text = self._joined(lines)
+        return variant
+
+    @cached_property
+    def circuit(self) -> str:
+        """Its text for ngspice, with models, without analyses and outputs."""
+        models = self._models
+        if not models and self.process is not None:
+            models = _models(self.process, "typical", None)
+        lines = [
+            self._absolute(statement)
+            for statement, _ in self._statements()
+            if statement.split()[0].lower() not in (*ANALYSES, *OUTPUTS)
+        ]
+        title, _, rest = self._joined(lines).partition("\n")
+        return f"{title}\n{models}{rest}"
+
+    @cached_property
+    def parsed(self) -> Parsed:
+        """Its elements, scopes and devices."""
+        return parse(self.circuit, self.path)
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """What the electrical rules find."""
+        return check(self.circuit, self.path)
+
+    @cached_property
+    def nodes(self) -> list[str]:
+        """Every node but ground, with the path of its subcircuit: `out`, `x1.tail`."""
+        found = {
+            node: None
+            for device in self.parsed.devices()
+            for node in (*device.terminals, *device.controls)
+        }
+        return [node for node in found if node != "0"]
+
+    @cached_property
+    def currents(self) -> dict[str, str]:
+        """ngspice's vectors of the currents that it gives, by name: `i(vdd)`, `i(x1.vsense)`."""
+        found = {}
+        for device in self.parsed.devices():
+            if device.element.is_voltage or device.element.letter == "l":
+                path, _, name = device.path.rpartition(".")
+                vector = f"{name[0]}.{path}.{name}" if path else name
+                found[f"i({device.path})"] = f"{vector}#branch"
+        return found
+
+    @cached_property
+    def size(self) -> str:
+        """Such as `12 devices (2 c, 6 m, 4 r), 7 nodes`."""
+        kinds = Counter(device.element.letter for device in self.parsed.devices())
+        counted = ", ".join(f"{count} {letter}" for letter, count in sorted(kinds.items()))
+        return f"{kinds.total()} devices ({counted}), {len(self.nodes)} nodes"
+
+    def __repr__(self) -> str:
+        return f"<Netlist {self.title}: {self.size}; {len(self.findings)} findings>"
+
+    def _repr_html_(self) -> str:
+        top = [node for node in self.nodes if "." not in node]
+        facts = [
+            ("size", self.size),
+            ("nodes", ", ".join(top)),
+            ("currents", ", ".join(name for name in self.currents if "." not in name)),
+            ("parameters", ", ".join(f"{name}={value}" for name, value in self.parameters.items())),
+            ("process", self.process or ""),
+            ("findings", "; ".join(map(str, self.findings)) or "none"),
+        ]
+        return (
+            heading(self.title, "netlist")
+            + table(("", ""), [fact for fact in facts if fact[1]])
+            + folded("text", f"<pre>{table(('',), [(line,) for line in self.text.splitlines()])}</pre>")
+        )
+
+    def _statements(self) -> Iterator[tuple[str, bool]]:
+        """Statements, and whether they are inside a subcircuit."""
+        depth = 0
+        for _, statement in statements(self.text, titled=True):
+            word = statement.split()[0].lower()
+            depth += word == ".subckt"
+            yield statement, depth > 0
+            depth -= word == ".ends"
+
+    def _joined(self, lines: list[str]) -> str:
+        return "\n".join([self.text.partition("\n")[0], *lines, ""])
+
+    def _changed(
+        self,
+        statement: str,
+        inside: bool,
+        given: Mapping[str, str],
+        corner: str | None,
+        temperature: float | None,
+    ) -> str:
+        word = statement.split()[0].lower()
+        if word == ".param" and not inside and given:
+            return _PARAMETER.sub(
+                lambda match: f"{match[1]}={given.get(match[1].lower(), match[2])}", statement
+            )
+        if temperature is not None and word == ".temp":
+            return "* .temp"
+        if temperature is not None and word in (".option", ".options"):
+            return _TEMPERATURE.sub("", statement)
+        if corner is not None and (match := _INCLUDE.match(statement)):
+            if match[3].strip().lower() in CORNERS:
+                return f"{match[1]} {match[2]} {corner}"
+        return statement
+
+    def _absolute(self, statement: str) -> str:
+        match = _INCLUDE.match(statement)
+        if match is None:
+            return statement
+        name = match[2].strip("\"'")
+        beside = self.path.parent / name
+        if match[1].lower() == ".lib" and not match[3].strip():
+            return statement  # the head of a section
+        return f'{match[1]} "{beside.resolve() if beside.is_file() else name}"{match[3]}'
+
+    def _unknown(self, name: str) -> str:
+        near = difflib.get_close_matches(name, self.parameters, 3, 0.3) or list(self.parameters)
+        return (
+            f"The netlist '{self.title}' has no parameter '{name}'. It has "
+            f"{', '.join(near) or 'none'}: write `.param {name}=...` and use {{{name}}} in it."
+        )
+
+
+def _models(process: str, corner: str, seed: int | None) -> str:
+    """Lines that bring a process's models; the temperature is the netlist's."""
+    from PySpice.Spice.Netlist import Circuit
+
+    holder = Circuit("models")
+    find_process(process)(corner=corner, monte_carlo_seed=seed).apply(holder)
+    lines = str(holder).splitlines()[1:]
+    kept = [line for line in lines if line and not line.lower().startswith(".temp")]
+    return "\n".join([*kept, ""])

@@ -1,0 +1,92 @@
+"""The front door: a netlist, blocks, and what to record; a trace comes out."""
+
+import atexit
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from cosim.engine.worker import WorkerPool
+from cosim.files import make_folder
+from cosim.lockstep.lockstep import Block
+from cosim.netlist.circuit import Netlist
+from cosim.simulation.plan import Plan
+from cosim.simulation.recording import record_ensemble
+from cosim.simulation.showing import shown
+from cosim.trace import Trace
+
+TIMEOUT_SECOND = 120.0
+
+
+def simulate(
+    netlist: Netlist,
+    blocks: Sequence[Block] = (),
+    *,
+    stop: float | str,
+    max_step: float | str | None = None,
+    record: Sequence[str] | None = None,
+    to: str | Path | None = None,
+    scheme: str = "linearised",
+    coupling_tolerance: float | str | None = None,
+    corner: str | None = None,
+    temperature: float | None = None,
+    seed: int | None = None,
+    overwrite: bool = False,
+    progress: bool = True,
+    timeout: float = TIMEOUT_SECOND,
+) -> Trace:
+    """Simulate a netlist over time, with blocks in lockstep, and record it.
+
+    Numbers are floats in SI units, or text as in a netlist ('50u'). Ctrl-C ends it; what was
+    simulated by then is in the trace, whose status is 'interrupted'.
+
+    Args:
+        blocks: what is computed outside ngspice and drives nodes.
+        stop: when it ends, seconds.
+        max_step: largest step that ngspice may take; by default a thousandth of `stop`.
+        record: nodes ('out', 'x1.tail'), currents ('i(vdd)') or patterns ('x1.*'); by default
+            all of the top level.
+        to: the trace's file; by default a temporary one, gone when the program ends.
+        scheme: how blocks are coupled: 'explicit', 'extrapolated' or 'linearised'.
+        coupling_tolerance: wanted coupling error in volts, by which steps are chosen.
+        corner, temperature, seed: of the transistors; see `Netlist.given`.
+        overwrite: replace a trace that is there.
+        progress: show it, where there is a terminal or a notebook.
+        timeout: seconds for which ngspice may accept no point.
+
+    Returns:
+        The complete trace, open.
+
+    Raises:
+        ConfigurationError, NetlistError: it cannot be simulated; nothing was written.
+        TraceError: the trace cannot be written, or is there already.
+        EngineError: the simulation failed; what was recorded before is in the trace.
+        KeyboardInterrupt: Ctrl-C.
+    """
+    if (corner, temperature, seed) != (None, None, None):
+        netlist = netlist.given(corner=corner, temperature=temperature, seed=seed)
+    plan = Plan.of(netlist, blocks, stop, max_step, record, scheme, coupling_tolerance)
+    path = trace_path(to)
+    with shown(progress, "simulate") as on_progress, WorkerPool(1, timeout) as pool:
+        record_ensemble(
+            [plan.simulation(0)],
+            path,
+            signals=plan.signals,
+            provenance=plan.provenance({}, {} if seed is None else {"monte_carlo": seed}),
+            executor=pool,
+            retry=False,
+            overwrite=overwrite,
+            on_progress=on_progress,
+        )
+    return Trace.open(path)
+
+
+def trace_path(to: str | Path | None) -> Path:
+    """Where a trace goes; its folder is made."""
+    if to is None:
+        folder = tempfile.mkdtemp(prefix="cosim-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return Path(folder) / "trace.h5"
+    path = Path(to)
+    make_folder(path.parent)
+    return path
