@@ -1,10 +1,16 @@
 """A function that uses ngspice, run in a process of its own: a crash there is an error here."""
 
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import cloudpickle
 
 from cosim.errors import WorkerCrashError
 
@@ -52,3 +58,51 @@ def _analyse(netlist: str) -> "dict[str, np.ndarray]":
     from cosim.engine.session import NgspiceSession
 
     return NgspiceSession.start().analyse(netlist)
+
+
+_PROGRAM = (
+    "import sys; sys.path[:] = {path!r}; from cosim.engine.isolated import answer; answer({file!r})"
+)
+
+
+def isolated(function: Callable[..., Result], *arguments: Any) -> Result:
+    """function(*arguments) in a new interpreter, which runs nothing of the calling program: a
+    script needs no `if __name__ == "__main__"`.
+
+    Raises:
+        WorkerCrashError: the process died.
+        Exception: whatever the function raised.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "answer"
+        program = _PROGRAM.format(path=sys.path, file=str(file))
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            input=cloudpickle.dumps((function, arguments)),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+        if not file.exists():
+            said = " | ".join(done.stderr.decode(errors="replace").split("\n")[-4:]).strip(" |")
+            raise WorkerCrashError(
+                f"An ngspice process died at work (exit code {done.returncode}). It last printed: "
+                f"{said or 'nothing'}. Run it again; if it dies again, the netlist is what to "
+                "report to ngspice."
+            )
+        error, result = cloudpickle.loads(file.read_bytes())
+    if error is not None:
+        raise error
+    return result
+
+
+def answer(file: str) -> None:
+    """In that interpreter: do what is asked on standard input, and leave the answer in a file."""
+    function, arguments = cloudpickle.loads(sys.stdin.buffer.read())
+    try:
+        content = cloudpickle.dumps((None, function(*arguments)))
+    except Exception as error:
+        content = cloudpickle.dumps((error, None))
+    partial = Path(f"{file}.partial")
+    partial.write_bytes(content)
+    partial.replace(file)

@@ -11,15 +11,18 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
-from cosim.errors import ConfigurationError
+from cosim.errors import ConfigurationError, NetlistError
 from cosim.html import folded, heading, table
-from cosim.netlist.check import Finding, check
-from cosim.netlist.parse import Parsed, parse, read_text, statements
+from cosim.netlist.check import check, errors
+from cosim.netlist.finding import Finding
+from cosim.netlist.model import Parsed
+from cosim.netlist.parse import OUTPUTS, parse
+from cosim.netlist.reading import read_text, statements
 from cosim.netlist.units import si
 from cosim.process.process import find_process
 
 ANALYSES = (".op", ".dc", ".ac", ".noise", ".tran", ".pz", ".sens", ".tf", ".disto", ".sp", ".pss")
-OUTPUTS = (".end", ".save", ".print", ".plot", ".probe", ".meas", ".measure", ".four")
+LEFT_OUT = (*ANALYSES, *OUTPUTS, ".end")
 CORNERS = frozenset({"typical", "tt", "ff", "ss", "fs", "sf"})
 """What library sections of corners are called."""
 
@@ -146,7 +149,7 @@ class Netlist:
         lines = [
             self._absolute(statement)
             for statement, _ in self._statements()
-            if statement.split()[0].lower() not in (*ANALYSES, *OUTPUTS)
+            if statement.split()[0].lower() not in LEFT_OUT
         ]
         title, _, rest = self._joined(lines).partition("\n")
         return f"{title}\n{models}{rest}"
@@ -160,6 +163,19 @@ class Netlist:
     def findings(self) -> list[Finding]:
         """What the electrical rules find."""
         return check(self.circuit, self.path)
+
+    def require_sound(self) -> None:
+        """Refuse a circuit that ngspice might answer wrongly.
+
+        Raises:
+            NetlistError: the electrical rules find something; the error says what.
+        """
+        if findings := errors(self.findings):
+            raise NetlistError(
+                f"The netlist '{self.title}' breaks {len(findings)} of the electrical rules, and "
+                f"ngspice might answer it wrongly. The first: {findings[0]} `cosim.check(netlist)` "
+                "lists them all."
+            )
 
     @cached_property
     def nodes(self) -> list[str]:
@@ -205,7 +221,7 @@ class Netlist:
         return (
             heading(self.title, "netlist")
             + table(("", ""), [fact for fact in facts if fact[1]])
-            + folded("text", f"<pre>{table(('',), [(line,) for line in self.text.splitlines()])}</pre>")
+            + folded("text", table(("",), [(line,) for line in self.text.splitlines()]))
         )
 
     def _statements(self) -> Iterator[tuple[str, bool]]:
@@ -237,9 +253,9 @@ class Netlist:
             return "* .temp"
         if temperature is not None and word in (".option", ".options"):
             return _TEMPERATURE.sub("", statement)
-        if corner is not None and (match := _INCLUDE.match(statement)):
-            if match[3].strip().lower() in CORNERS:
-                return f"{match[1]} {match[2]} {corner}"
+        match = _INCLUDE.match(statement)
+        if corner is not None and match and match[3].strip().lower() in CORNERS:
+            return f"{match[1]} {match[2]} {corner}"
         return statement
 
     def _absolute(self, statement: str) -> str:

@@ -1,6 +1,5 @@
 """A transient of a netlist with blocks, as the engine takes it."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +10,7 @@ from PySpice.Spice.Netlist import Circuit
 
 from cosim.engine.library import find_library, probe
 from cosim.engine.worker import Simulation
-from cosim.errors import ConfigurationError, NetlistError
+from cosim.errors import ConfigurationError
 from cosim.lockstep.lockstep import Block, Stepping
 from cosim.lockstep.port import Scheme
 from cosim.netlist.circuit import Netlist
@@ -151,11 +150,4 @@ class Plan:
                             f"Block '{block.name}' {what} node '{node}', which is not in the "
                             f"netlist. It has {', '.join(sorted(nodes)[:12])}."
                         )
-        findings = self.coupled.findings
-        if findings:
-            raise NetlistError(
-                f"The netlist '{self.netlist.title}' breaks {len(findings)} of the electrical "
-                f"rules, and ngspice might answer it wrongly. The first: {findings[0]} "
-                "`cosim.check(netlist)` lists them all."
-            )
-        assert math.isfinite(self.transient.stop_second) and self.signals
+        self.coupled.require_sound()

@@ -14,7 +14,8 @@ def shown(wanted: bool, title: str) -> Iterator[Progress]:
     say how far it is.
     """
     from rich.console import Console
-    from rich.progress import BarColumn, Progress as Bars, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
 
     console = Console(stderr=True)
     if not wanted or not (console.is_terminal or console.is_jupyter):

@@ -1,0 +1,37 @@
+"""The electrical rules, from the front door."""
+
+from pathlib import Path
+
+from cosim.html import heading, table
+from cosim.netlist.circuit import Netlist
+from cosim.netlist.finding import Finding
+
+
+class Findings(tuple[Finding, ...]):
+    """What the electrical rules find in a netlist; empty, and false, for a sound one."""
+
+    def _repr_html_(self) -> str:
+        if not self:
+            return heading("Electrical rules", "nothing found")
+        rows = [
+            (one.line or "", one.rule, one.element, one.node, one.message, one.remedy)
+            for one in self
+        ]
+        columns = ("line", "rule", "element", "node", "what", "what to do")
+        return heading("Electrical rules", f"{len(self)} findings") + table(columns, rows)
+
+
+def check(netlist: Netlist | str | Path) -> Findings:
+    """What the electrical rules find in a netlist, or in the file of this path.
+
+    Lines are those of the netlist as it came. Nodes that a block is to drive float: check them
+    with `simulate`.
+
+    Raises:
+        ConfigurationError: the file cannot be read.
+    """
+    from cosim.netlist.check import check as check_text
+
+    if not isinstance(netlist, Netlist):
+        netlist = Netlist.read(netlist)
+    return Findings(check_text(netlist.text, netlist.path))
