@@ -18,17 +18,30 @@ if TYPE_CHECKING:
         MeasurementError,
         NetlistError,
         TraceError,
+        UndecidedError,
     )
+    from cosim.lockstep.lockstep import Block
+    from cosim.netlist.circuit import Netlist
     from cosim.process.process import Process, find_process
+    from cosim.simulation.analyses import ac, dc, noise, op
+    from cosim.simulation.checking import check
+    from cosim.simulation.simulate import simulate
+    from cosim.simulation.sweep import Sweep, sweep
     from cosim.trace.compare import Comparison, Tolerance, Tolerances, Verdict, compare
     from cosim.trace.reader import Trace
 
 _ROOMS = {
     "cosim.errors": (
         "BlockError", "ComparisonError", "ConfigurationError", "ConvergenceError", "CosimError",
-        "EngineError", "MeasurementError", "NetlistError", "TraceError",
+        "EngineError", "MeasurementError", "NetlistError", "TraceError", "UndecidedError",
     ),
+    "cosim.lockstep.lockstep": ("Block",),
+    "cosim.netlist.circuit": ("Netlist",),
     "cosim.process.process": ("Process", "find_process"),
+    "cosim.simulation.analyses": ("ac", "dc", "noise", "op"),
+    "cosim.simulation.checking": ("check",),
+    "cosim.simulation.simulate": ("simulate",),
+    "cosim.simulation.sweep": ("Sweep", "sweep"),
     "cosim.trace.compare": ("Comparison", "Tolerance", "Tolerances", "Verdict", "compare"),
     "cosim.trace.reader": ("Trace",),
 }  # fmt: skip
@@ -36,6 +49,7 @@ _ROOMS = {
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
+    "Block",
     "BlockError",
     "Comparison",
     "ComparisonError",
@@ -44,15 +58,25 @@ __all__ = [
     "CosimError",
     "EngineError",
     "MeasurementError",
+    "Netlist",
     "NetlistError",
     "Process",
+    "Sweep",
     "Tolerance",
     "Tolerances",
     "Trace",
     "TraceError",
+    "UndecidedError",
     "Verdict",
+    "ac",
+    "check",
     "compare",
+    "dc",
     "find_process",
+    "noise",
+    "op",
+    "simulate",
+    "sweep",
 ]
 
 

@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
 
-PLOT_POINTS = 8000
-
 _READ_ATTEMPTS = 100
 
 
@@ -92,14 +90,9 @@ class SignalView(Measurements):
 
     def plot(self, axes: "Axes | None" = None) -> "Axes":
         """Draw over circuit time, decimated without losing peaks; returns the axes."""
-        if axes is None:
-            from matplotlib import pyplot
+        from cosim.trace.notebook import plot_signal
 
-            axes = pyplot.subplots()[1]
-        axes.plot(*self.decimated(PLOT_POINTS), label=self.name)
-        axes.set_xlabel("circuit time (s)")
-        axes.set_ylabel(f"{self.description or self.name} ({self.unit})")
-        return axes
+        return plot_signal(self, axes)
 
     def __repr__(self) -> str:
         return f"<SignalView {self.name}: {len(self)} points in {self.unit}; {self.description}>"
@@ -180,6 +173,14 @@ class Table:
     def decimated(self, name: str, points: int) -> tuple[np.ndarray, np.ndarray]:
         """Times and values of at most `points` samples that keep every peak of a plot."""
         return self[name].decimated(points)
+
+    def plot(self, *patterns: str) -> "list[Axes]":
+        """Draw signals over circuit time, by name or pattern (default: all); returns the axes, one
+        for each unit, with a common time axis.
+        """
+        from cosim.trace.notebook import plot
+
+        return plot(self, patterns)
 
     def to_pandas(self) -> "pd.DataFrame":
         """All signals by name, indexed by circuit time."""
@@ -448,6 +449,11 @@ class Trace(Table):
         if np.any(first_points < 0):
             raise ValueError("'first_points' holds a negative row")
         return first_points
+
+    def _repr_html_(self) -> str:
+        from cosim.trace.notebook import trace_html
+
+        return trace_html(self)
 
     def __repr__(self) -> str:
         who = "" if self._member is None else f", member {self._member}"

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from cosim.errors import ComparisonError, UndecidedError
+from cosim.html import heading, table
 
 MISSING = "the run does not have it"
 SAID = 3
@@ -223,6 +224,12 @@ class Comparison:
         said = [f"{row[SIGNAL]} ({row['']}): {row[PLACE]}" for row in rows[:SAID]]
         more = f"; and {len(rows) - SAID} more" if len(rows) > SAID else ""
         raise error(f"{self.run} {does} {self.golden}: {'; '.join(said)}{more}. {remedy}")
+
+    def _repr_html_(self) -> str:
+        rows = comparison_rows(self)
+        columns = list(rows[0]) if rows else [SIGNAL]
+        title = heading(f"{self.run}: {self.verdict}", f"against {self.golden}")
+        return title + table(columns, [[row[name] for name in columns] for row in rows])
 
     def to_json(self) -> str:
         """All but the curves."""

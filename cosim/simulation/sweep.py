@@ -1,0 +1,269 @@
+"""A simulation at many points: of parameters, corners, temperatures, seeds and blocks."""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from quantiphy import Quantity
+
+from cosim.engine.ensemble import Executor
+from cosim.engine.worker import WorkerPool
+from cosim.errors import CosimError, EngineError
+from cosim.html import heading, table
+from cosim.netlist.circuit import Netlist
+from cosim.simulation.plan import Plan
+from cosim.simulation.points import Blocks, Point, Points, Value, description, variants
+from cosim.simulation.predecessor import Resume, same_provenance
+from cosim.simulation.recording import record_ensemble
+from cosim.simulation.showing import shown
+from cosim.simulation.simulate import TIMEOUT_SECOND, trace_path
+from cosim.trace import Provenance, Trace
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Measure = Callable[[Trace], float]
+
+
+class Sweep:
+    """What a sweep found.
+
+    Attributes:
+        trace: an ensemble; `sweep[3]` is the trace of point 3.
+        points: what was swept over, by name.
+        measured: values of each measure [points]; None where there is none.
+        faults: why a point has no result, or one of its measures none, by the point's number.
+    """
+
+    def __init__(self, trace: Trace, points: Points, measure: Mapping[str, Measure]) -> None:
+        """For `sweep`."""
+        self.trace = trace
+        self.points = points.points
+        self.faults: dict[int, str] = {}
+        self.measured: dict[str, list[float | None]] = {name: [] for name in measure}
+        self._axes = points.axes
+        failures = {event.member: event.message for event in trace.events if event.kind == "failed"}
+        for number in range(len(self.points)):
+            status = trace.member_statuses[number]
+            if status != "complete":
+                self.faults[number] = f"{status}: {failures.get(number, 'not simulated')}"
+            for name, function in measure.items():
+                self.measured[name].append(self._measure(number, name, function))
+
+    def _measure(self, number: int, name: str, function: Measure) -> float | None:
+        if self.trace.member_statuses[number] != "complete":
+            return None
+        try:
+            return function(self[number])
+        except CosimError as error:
+            before = self.faults.get(number)
+            self.faults[number] = f"{before + '; ' if before else ''}{name}: {error}"
+            return None
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def __getitem__(self, number: int) -> Trace:
+        """The trace of a point."""
+        return self.trace.member(range(len(self))[number])
+
+    @property
+    def statuses(self) -> list[str]:
+        """How each point ended: 'complete', 'failed', or 'not measured'."""
+        return [
+            "not measured" if status == "complete" and number in self.faults else status
+            for number, status in enumerate(self.trace.member_statuses)
+        ]
+
+    def check(self) -> "Sweep":
+        """This sweep, if every point has every result.
+
+        Raises:
+            EngineError: some have none; it names them.
+        """
+        if self.faults:
+            raise EngineError(self._faulty)
+        return self
+
+    @property
+    def _faulty(self) -> str:
+        shown = [
+            f"point {number} ({description(self.points[number])}): {fault}"
+            for number, fault in list(self.faults.items())[:5]
+        ]
+        more = len(self.faults) - len(shown)
+        return (
+            f"{len(self.faults)} of {len(self)} points of the sweep have no result: "
+            f"{' | '.join(shown)}{f' | and {more} more' if more else ''}"
+        )
+
+    def to_xarray(self) -> "xr.Dataset":
+        """Measures along the names of the grid, or along 'point' for a list; NaN where there is no
+        result, and 'status' and 'fault' say why.
+        """
+        import xarray as xr
+
+        shape = [len(values) for values in self._axes.values()] or [len(self)]
+        dims = list(self._axes) or ["point"]
+        coordinates = {
+            name: self._axes.get(name) or ("point", [point[name] for point in self.points])
+            for name in self.points[0]
+        }
+        columns = {}
+        for name, values in self.measured.items():
+            numbers = np.array([np.nan if one is None else float(one) for one in values])
+            units = {one.units for one in values if isinstance(one, Quantity)}
+            attributes = {"units": units.pop()} if len(units) == 1 else {}
+            columns[name] = (dims, numbers.reshape(shape), attributes)
+        for name, texts in (
+            ("status", self.statuses),
+            ("fault", [self.faults.get(number, "") for number in range(len(self))]),
+        ):
+            columns[name] = (dims, np.array(texts, dtype=object).reshape(shape), {})
+        return xr.Dataset(columns, coords=coordinates)
+
+    def __repr__(self) -> str:
+        rows: list[list[object]] = [[*self._columns], *self._rows]
+        lines = [" ".join(map(str, row)) for row in rows]
+        return "\n".join([f"<Sweep: {self._summary}>", *lines])
+
+    def _repr_html_(self) -> str:
+        return heading("Sweep", self._summary) + table(self._columns, self._rows)
+
+    @property
+    def _summary(self) -> str:
+        return f"{len(self)} points, {len(self.faults)} without all results; {self.trace.path}"
+
+    @property
+    def _columns(self) -> list[str]:
+        return [*self.points[0], *self.measured, "status", *(["fault"] if self.faults else [])]
+
+    @property
+    def _rows(self) -> list[list[object]]:
+        return [
+            [
+                *point.values(),
+                *(_shown(values[number]) for values in self.measured.values()),
+                self.statuses[number],
+                *([self.faults.get(number, "")] if self.faults else []),
+            ]
+            for number, point in enumerate(self.points)
+        ]
+
+
+def _shown(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return value.render() if isinstance(value, Quantity) else f"{value:.6g}"
+
+
+def sweep(
+    netlist: Netlist,
+    over: Mapping[str, Sequence[Value]] | Sequence[Mapping[str, Value]],
+    blocks: Blocks = (),
+    *,
+    stop: float | str,
+    measure: Mapping[str, Measure] | None = None,
+    max_step: float | str | None = None,
+    record: Sequence[str] | None = None,
+    to: str | Path | None = None,
+    scheme: str = "linearised",
+    coupling_tolerance: float | str | None = None,
+    jobs: int = 1,
+    scheduler: str | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: bool = True,
+    timeout: float = TIMEOUT_SECOND,
+) -> Sweep:
+    """Simulate a netlist at many points, record them in one trace, and measure each.
+
+    A point that fails is run once more; if it fails again the others go on, and it is in the
+    result with its error: a warning says so, and `Sweep.check()` makes it an error.
+
+    Args:
+        over: a grid, {name: values}; or a list of points, each {name: value}. Names are those of
+            the netlist's `.param` lines, 'corner', 'temperature' (Celsius), 'seed' (Monte Carlo),
+            and what `blocks` takes.
+        blocks: as of `simulate`; or a function that returns them, of some of the names.
+        measure: functions of a point's trace by name, such as
+            {"overshoot": lambda trace: trace["out"].overshoot()}.
+        jobs: ngspice processes on this machine.
+        scheduler: address of a Dask scheduler, whose workers are taken instead.
+        resume: go on with the unfinished sweep of the same points that is in `to`; what is
+            complete there is not simulated again.
+
+    The other arguments, and what is raised before anything is simulated, are those of `simulate`.
+    """
+    points = Points.of(over)
+    plans = [
+        Plan.of(variant, made, stop, max_step, record, scheme, coupling_tolerance)
+        for variant, made in variants(netlist, blocks, points)
+    ]
+    path = trace_path(to)
+    provenance = plans[0].provenance({"points": points.points}, _seeds(points.points))
+    if not (resume and path.exists() and _is_complete(path, provenance)):
+        _record(
+            plans,
+            points,
+            path,
+            provenance,
+            _executor(min(jobs, len(plans)), scheduler, timeout),
+            resume=resume and path.exists(),
+            overwrite=overwrite,
+            progress=progress,
+        )
+    found = Sweep(Trace.open(path), points, measure or {})
+    if found.faults:
+        warnings.warn(found._faulty, stacklevel=2)
+    return found
+
+
+def _record(
+    plans: Sequence[Plan],
+    points: Points,
+    path: Path,
+    provenance: Provenance,
+    executor: Executor,
+    *,
+    resume: bool,
+    overwrite: bool,
+    progress: bool,
+) -> None:
+    with shown(progress, f"sweep of {len(plans)} points") as on_progress, executor:
+        try:
+            record_ensemble(
+                (plan.simulation(number) for number, plan in enumerate(plans)),
+                path,
+                signals=plans[0].signals,
+                provenance=provenance,
+                executor=executor,
+                members=len(plans),
+                notes={n: description(point) for n, point in enumerate(points.points)},
+                overwrite=overwrite,
+                resume=Resume() if resume else None,
+                on_progress=on_progress,
+            )
+        except EngineError:
+            with Trace.open(path) as trace:
+                if "failed" not in trace.member_statuses:
+                    raise  # not of a point: there is no ngspice, say
+
+
+def _executor(jobs: int, scheduler: str | None, timeout_second: float) -> Executor:
+    if scheduler is None:
+        return WorkerPool(jobs, timeout_second)
+    from cosim.engine.cluster import ClusterPool  # needs a package of the extra `cluster`
+
+    return ClusterPool(scheduler, timeout_second)
+
+
+def _is_complete(path: Path, provenance: Provenance) -> bool:
+    with Trace.open(path) as trace:
+        return trace.complete and same_provenance(trace.provenance, provenance)
+
+
+def _seeds(points: Sequence[Point]) -> dict[str, int]:
+    return {f"point_{n}": int(one["seed"]) for n, one in enumerate(points) if "seed" in one}

@@ -1,0 +1,177 @@
+"""The front door: what a user types, against closed forms; and what it says of mistakes."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cosim
+from cosim.trace import Trace
+
+LOW_PASS = """low-pass <b>of a user</b>
+.param rload=1k
+.subckt stage in out
+R1 in out {rload}
+C1 out 0 1n
+.ends
+V1 in 0 PULSE(0 1 0 1n 1n 1 2) AC 1
+X1 in out stage
+Rl out 0 1meg
+.tran 1n 1u
+.end
+"""
+TAU = 1e-6 * 1e6 / (1e6 + 1e3)
+
+
+@pytest.fixture(scope="module")
+def low_pass() -> cosim.Netlist:
+    return cosim.Netlist(LOW_PASS)
+
+
+@pytest.fixture(scope="module")
+def step(low_pass: cosim.Netlist, tmp_path_factory: pytest.TempPathFactory) -> Trace:
+    """Its step response."""
+    return cosim.simulate(
+        low_pass,
+        stop="8u",
+        max_step="10n",
+        record=["out", "i(v1)"],
+        to=tmp_path_factory.mktemp("front") / "deep" / "run.h5",
+    )
+
+
+def test_a_netlist_says_what_it_is(low_pass: cosim.Netlist, tmp_path: Path) -> None:
+    assert low_pass.title == "low-pass <b>of a user</b>"
+    assert sorted(low_pass.nodes) == ["in", "out"]
+    assert low_pass.currents == {"i(v1)": "v1#branch"}
+    assert low_pass.parameters == {"rload": "1k"}
+    assert ".tran" not in low_pass.circuit
+    assert low_pass.findings == []
+    html = low_pass._repr_html_()
+    assert "<b>of a user" not in html
+    assert "&lt;b&gt;of a user" in html
+    assert "1 c, 2 r, 1 v" in html
+    (tmp_path / "low.cir").write_text(LOW_PASS)
+    assert cosim.Netlist.read(tmp_path / "low.cir").circuit == low_pass.circuit
+
+
+def test_a_netlist_of_pyspice_and_of_a_generator() -> None:
+    from PySpice.Spice.Netlist import Circuit
+
+    circuit = Circuit("divider")
+    circuit.V("1", "a", circuit.gnd, 2)
+    circuit.R("1", "a", "b", 1e3)
+    circuit.R("2", "b", circuit.gnd, 3e3)
+    found = cosim.op(cosim.Netlist(circuit))
+    assert found["b"] == pytest.approx(1.5)
+    assert found["i(v1)"] == pytest.approx(-0.5e-3)
+    assert (found["b"].units, found["i(v1)"].units) == ("V", "A")
+    assert "1.5 V" in found._repr_html_()
+
+
+def test_a_step_response_is_the_closed_form(step: Trace) -> None:
+    assert step.names == ["out", "i(v1)"]
+    assert step.complete
+    assert step["out"].settling_time(0.01, final=1e6 / (1e6 + 1e3)) == pytest.approx(
+        TAU * np.log(100), rel=2e-3
+    )
+    assert step["i(v1)"].min() == pytest.approx(-1e-3, rel=2e-3)
+    assert "8 us" in step._repr_html_()
+    assert "deep/run.h5" in step._repr_html_()
+    assert step.provenance.netlist.startswith("low-pass")
+
+
+def test_traces_are_compared_and_shown(step: Trace) -> None:
+    found = cosim.compare(step, step.path)
+    found.check()
+    assert "ok" in found._repr_html_()
+    axes = step.plot()
+    assert [one.get_legend().texts[0].get_text() for one in axes] == ["out", "i(v1)"]
+    assert axes[0].get_shared_x_axes().joined(*axes)
+    axis = step["out"].plot()
+    assert axis.get_legend().texts[0].get_text() == "out"
+
+
+def test_a_trace_that_is_there_is_kept(low_pass: cosim.Netlist, step: Trace) -> None:
+    before = step.path.read_bytes()
+    with pytest.raises(cosim.TraceError, match="exists"):
+        cosim.simulate(low_pass, stop="1u", to=step.path)
+    with pytest.raises(cosim.ConfigurationError, match="no coupling scheme 'implicit'"):
+        cosim.simulate(low_pass, stop="1u", to=step.path, scheme="implicit", overwrite=True)
+    assert step.path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"record": ["outt"]}, "Near it: out"),
+        ({"record": ["i(r9)"]}, r"Near it: i\(v1\)"),
+        ({"stop": "soon"}, "`stop` is 'soon'"),
+        ({"corner": "ss"}, "no `.lib FILE CORNER` line"),
+    ],
+)
+def test_what_cannot_be_simulated(low_pass: cosim.Netlist, change: dict, says: str) -> None:
+    with pytest.raises(cosim.ConfigurationError, match=says):
+        cosim.simulate(low_pass, **{"stop": "1u", **change})
+
+
+def test_a_netlist_that_is_wrong() -> None:
+    floating = cosim.Netlist("title\nV1 a 0 1\nR1 a b 1k\n")
+    assert "floating-node" in cosim.check(floating)._repr_html_()
+    with pytest.raises(cosim.NetlistError, match="floating-node"):
+        cosim.simulate(floating, stop="1u")
+    with pytest.raises(cosim.ConfigurationError, match="no parameter 'rlaod'.*rload"):
+        cosim.Netlist(LOW_PASS).given({"rlaod": 1})
+    with pytest.raises(cosim.ConfigurationError, match=r"Netlist.read\(path\)"):
+        cosim.Netlist("amplifier.cir")
+
+
+def test_small_signal_and_noise_are_the_closed_forms(low_pass: cosim.Netlist) -> None:
+    response = cosim.ac(low_pass, 1e3, "10meg", 5)
+    hertz = response["frequency"].values
+    expected = TAU / 1e-6 / (1 + 2j * np.pi * hertz * TAU)
+    assert np.abs(response["out"].values - expected).max() < 1e-6
+    density = cosim.noise(low_pass, "out", "v1", 1, 10, 2)["output"]
+    kelvin, ohm = 300.15, TAU / 1e-9
+    assert float(density[0]) == pytest.approx(np.sqrt(4 * 1.380649e-23 * kelvin * ohm), rel=1e-3)
+    assert density.units == "V/√Hz"
+
+
+def test_direct_current_of_a_variant(low_pass: cosim.Netlist) -> None:
+    found = cosim.dc(low_pass.given({"rload": "1meg"}), "v1", 0, 2, 1, temperature=85)
+    assert found["out"].values == pytest.approx([0, 0.5, 1])
+    assert found["v1"].values == pytest.approx([0, 1, 2])
+    assert found["out"].units == "V"
+
+
+def test_models_of_a_process_come_at_the_corner() -> None:
+    mirror = cosim.Netlist(
+        "inverter\nVdd vdd 0 3.3\nVin in 0 1.4\nXn out in 0 0 nfet_3v3 w=2u l=1u\nRp vdd out 20k\n",
+        process="generic180",
+    )
+    currents = {
+        corner: -float(cosim.op(mirror, corner=corner)["i(vdd)"]) for corner in ("typical", "ss")
+    }
+    assert currents["typical"] > 1.05 * currents["ss"]
+
+
+def test_ctrl_c_keeps_what_is_there(low_pass: cosim.Netlist, tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+
+    def press() -> None:
+        while not path.exists() or Trace.open(path).points < 1:
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    presser = threading.Thread(target=press, daemon=True)
+    presser.start()
+    with pytest.raises(KeyboardInterrupt):
+        cosim.simulate(low_pass, stop=1, max_step="10n", to=path)
+    presser.join()
+    with cosim.Trace.open(path) as trace:
+        assert trace.status == "interrupted"
+        assert trace["out"].max() > 0
