@@ -28,15 +28,16 @@ def simulate(
 ) -> None:  # fmt: skip
     """Run a netlist in ngspice; an answer that cannot be trusted is an error that says why."""
     from cosim.engine.audit import read_asked
-    from cosim.engine.isolated import each_isolated
+    from cosim.engine.isolated import isolated
     from cosim.netlist.reading import read_text
     from cosim.simulation.analysis import simulate_file
-    from cosim.simulation.output import check_output, write_answer
 
     if output is not None:
+        from cosim.simulation.output import check_output, write_answer
+
         check_output(output, read_asked(read_text(file)).kind)
     with interruptible("Nothing was written."):
-        (answer,) = each_isolated(simulate_file, [file], jobs=1)
+        answer = isolated(simulate_file, file)
     for warning in answer.warnings:
         error_console.print(f"warning: {warning}", highlight=False, markup=False, style="yellow")
     if json:

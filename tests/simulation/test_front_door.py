@@ -124,7 +124,7 @@ def test_a_netlist_that_is_wrong() -> None:
     assert "floating-node" in cosim.check(floating)._repr_html_()
     with pytest.raises(cosim.NetlistError, match="floating-node"):
         cosim.simulate(floating, stop="1u")
-    with pytest.raises(cosim.ConfigurationError, match="no parameter 'rlaod'.*rload"):
+    with pytest.raises(cosim.ConfigurationError, match=r"no parameter 'rlaod'.*rload"):
         cosim.Netlist(LOW_PASS).given({"rlaod": 1})
     with pytest.raises(cosim.ConfigurationError, match=r"Netlist.read\(path\)"):
         cosim.Netlist("amplifier.cir")

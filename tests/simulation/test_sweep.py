@@ -61,7 +61,7 @@ def test_a_complete_sweep_is_not_simulated_again(netlist: cosim.Netlist, grid: c
     assert path.read_bytes() == before
     with pytest.raises(cosim.TraceError, match="exists"):
         cosim.sweep(netlist, GRID, stop="8u", to=path)
-    with pytest.raises(cosim.ConfigurationError, match="nothing to resume|another run"):
+    with pytest.raises(cosim.ConfigurationError, match=r"nothing to resume|another run"):
         cosim.sweep(netlist, GRID, stop="9u", to=path, resume=True)
 
 
