@@ -80,12 +80,20 @@ def _write_trace(answer: Answer, path: Path) -> None:
         seeds={},
         ngspice_version=str(probe(find_library()).version),
     )
-    signals = [Column(name, unit(name)).signal for name in columns]
+    signals = [Column(_signal_name(name), unit(name)).signal for name in columns]
     with TraceWriter.create(path, signals=signals, provenance=provenance) as writer:
         writer.append(time_second, np.stack([*columns.values()], axis=1))
         for warning in answer.warnings:
             writer.event(np.nan, "warning", warning)
         writer.finish()
+
+
+def _signal_name(vector: str) -> str:
+    """As the front door names it: `i(v1)`, `i(x1.v1)` for `v.x1.v1#branch`."""
+    if not vector.endswith("#branch"):
+        return vector
+    path = vector.removesuffix("#branch")
+    return f"i({path.partition('.')[2] or path})"
 
 
 def unit(vector: str) -> str:

@@ -44,10 +44,8 @@ def test_measures_are_returned(answer: Answer) -> None:
 def test_trace_has_units_and_measures(answer: Answer, tmp_path: Path) -> None:
     write_answer(answer, tmp_path / "charge.h5")
     with Trace.open(tmp_path / "charge.h5") as trace:
-        (node,) = trace.match("*.b")
-        assert trace[node].unit == "V"
-        assert trace[trace.match("*v1#branch")[0]].unit == "A"
-        np.testing.assert_array_equal(trace[node][:], answer.vectors["b"])
+        assert (trace["b"].unit, trace["i(v1)"].unit) == ("V", "A")
+        np.testing.assert_array_equal(trace["b"][:], answer.vectors["b"])
         stored = tomllib.loads(trace.provenance.configuration_toml)
     assert stored["measures"] == answer.measures
     assert stored["simulated"]["analysis"] == ".tran 10n 5u 0 10n"
