@@ -79,6 +79,23 @@ def test_latin_1_comment(tmp_path: Path) -> None:
         "V1 a 0 1\nR1 a b 10kOhm\nR2 b 0 1kohm\nC1 b 0 10uF\nL1 b 0 1mH\n.op",
         "V1 a 0 1\nR1 a b 1e3\nR2 b 0 1E+3\n.op",
         "V1 a 0 1 ; volts, 4k7\nR1 a b 1k // 1M\nR2 b 0 1k $ {ibb}\n.op",
+        "V1 a 0 dc=5\nR1 a b r=1k\nR2 b 0 r=1k\nV2 c 0 dc=0 ac=1\nR3 c 0 1k\n.ac dec 1 1 1k",
+        ".param pi=3.14159265 w={2*pi}\nV1 a 0 {w}\nR1 a 0 1k\n.op",
+        ".param on=0 a=13 b=a*2\nV1 c 0 dc=2\nV2 x 0 1\nR1 x y R='v(c)*{a/10}' tc1=-1u tc2='3*1u'\n"
+        ".if (on)\nC1 y 0 1n\n.else\nC1 y 0 C='(2+tanh(v(y)))*1n'\n.endif\nR2 y 0 1T\n.tran 1n 1u",
+        "V1 a 0 '(3>2) ? (3+2)*((2>1)?1:1) : 42'\nV2 b 0 '1--1'\nV3 c 0 '!0.0 || 0.1'\nR1 a b 1\n"
+        "R2 b c 1\n.op",
+        ".param g=-2\nB1 a 0 V='-g**2'\nB2 b 0 V=(-(v(a)))\nB3 c 0 V=+-(5)\nR1 a b 1\nR2 b c 1",
+        "I1 a 0 dc -100u\nV1 a t dc 0\nD1 t 0 1n4002\n.model 1n4002 d(is=1.3f)\n.op",
+        "V1 a 0 1\nD1 a 0 d\n.model d d is='temper*1e-16'\n.op",
+        ".subckt s p q\n.subckt r p q\nR1 p q 4k\n.ends\nX1 p q r\nR1 p q 4k\n.ends\n"
+        "I1 0 a 1mA\nX1 a 0 s\n.op",
+        "V1 a 0 DC 1 PWL 1n 1 2n 2\nR1 a 0 1k\n.meas tran x find v(a) when v(a)=par('0.9*2')\n"
+        ".meas tran y param='x*2'\n.tran 1n 9n",
+        "V1 a 0 DC 0 PULSE(0 3 0 0.5NS 0.5NS 20NS 50NS)\nabridge [a] [d] adc\na2 [d d] e nand\n"
+        "a3 [e] [f] dac\nR1 f 0 1k\n.model adc adc_bridge(in_low = 1 in_high = 2)\n"
+        ".model nand d_nand(rise_delay = 0.7e-9\n+ fall_delay = 0.7e-9)\n.model dac dac_bridge\n"
+        ".tran 500p 640NS",
         ".title other\nV1 a 0 1\nR1 a 0 1k\n.op",
     ],
 )  # fmt: skip

@@ -140,7 +140,9 @@ def _sources(parsed: Parsed) -> Iterator[Finding]:
             if element.letter not in "vi":
                 continue
             words = [word.lower() for word in element.values]
-            stimulated = stimulated or "ac" in words or "portnum" in element.parameters
+            stimulated = (
+                stimulated or "ac" in words or bool({"ac", "portnum"} & set(element.parameters))
+            )
             if "external" in words and len(words) > 1:
                 yield found(
                     element.statement, "external-value", element.name, "",

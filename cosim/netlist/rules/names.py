@@ -8,8 +8,9 @@ from cosim.netlist.expression import CONSTANTS, PROBE, STATES, read_expression
 from cosim.netlist.finding import Finding, found
 from cosim.netlist.model import Element, Parsed, Scope, Statement
 from cosim.netlist.numbers import number
+from cosim.netlist.parse import OUTPUTS
 
-BUILT_IN = STATES | set(CONSTANTS) - {"c", "i"}
+BUILT_IN = frozenset({"time", "temper", "hertz"})
 BEHAVIOURAL = "begrcl"
 """Elements whose expression the simulator works out, so that it may hold `time` or `pi`."""
 SOURCE_WORDS = frozenset(
@@ -40,7 +41,12 @@ def names(parsed: Parsed) -> Iterator[Finding]:
                     "Choose another name.",
                 )  # fmt: skip
             yield from _expression(parameter.statement, parameter.name, parameter.expression, scope)
+        for model in filter(None, scope.models.values()):
+            for text in _braced(model.statement.text):
+                yield from _expression(model.statement, model.name, text, scope, behavioural=True)
     for statement, scope in parsed.directives:
+        if statement.text.split()[0].lower() in OUTPUTS:
+            continue  # their expressions hold vectors and results of other measurements
         for text in _braced(statement.text):
             yield from _expression(statement, statement.text.split()[0].lower(), text, scope)
 

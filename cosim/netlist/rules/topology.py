@@ -55,9 +55,8 @@ def _floating(scope: Scope, parsed: Parsed) -> Iterator[Finding]:
     for node, count in connections.items():
         if count == 1 and node not in {GROUND, *scope.ports, *parsed.global_nodes}:
             element = first[node]
-            drives = element.letter in "xa" or element.is_voltage
-            if drives and node in observed:
-                continue
+            if element.is_voltage or (element.letter in "xa" and node in observed):
+                continue  # it has a voltage, if no load; what it should drive floats, if anything
             yield found(
                 element.statement, "floating-node", element.name, node,
                 "Nothing else is connected to it.",

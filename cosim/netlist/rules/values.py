@@ -18,7 +18,7 @@ UNIT_WORDS = {
     "l": ("", "h", "henry"), "v": ("", "v", "volt", "volts", "s", "hz"),
     "i": ("", "a", "amp", "amps", "s", "hz"),
 }  # fmt: skip
-PLAUSIBLE = {"r": (1e-3, 1e12), "c": (1e-18, 1.0), "l": (1e-15, 1e3)}
+PLAUSIBLE = {"r": (1e-3, 1e15), "c": (1e-18, 1.0), "l": (1e-15, 1e3)}
 """Ohm, farad, henry."""
 LOOP_BREAKER = {"c": 1e3, "l": 1e3}
 """From here on nobody means a part: it opens or closes a loop for small signals alone."""
@@ -113,7 +113,8 @@ def _bad_value(element: Element, what: str, text: str, wanted: str) -> Finding:
 
 def _slips(element: Element, scope: Scope) -> Iterator[Finding]:
     statement = element.statement
-    words = [*element.values, *element.parameters.values()]
+    words = [word for word in element.values if not scope.has_model(word.lower())]
+    words += element.parameters.values()
     for text in words:
         if match := _INNER_LETTER.match(text):
             if match[1].lower() == "e":
