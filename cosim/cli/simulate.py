@@ -1,12 +1,13 @@
 """`cosim simulate`: any netlist in ngspice."""
 
-import json as json_text
+import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cosim.cli.app import Debug, app, console, error_console, interruptible
+from cosim.cli.app import Debug, Json, app, console, error_console, interruptible
 
 if TYPE_CHECKING:
     from cosim.simulation.analysis import Answer
@@ -23,7 +24,18 @@ def simulate(
             ".vcd, .parquet, .pwl.",
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    confirm: Annotated[
+        bool | None,
+        typer.Option(
+            "--confirm/--no-confirm",
+            help="Repeat with shorter steps, tighter tolerances and a kicked operating point "
+            "(default: where that is cheap, or the netlist has expressions in time or tanks).",
+        ),
+    ] = None,
+    allow: Annotated[
+        list[str] | None, typer.Option(help="Waive this electrical rule, may be repeated.")
+    ] = None,
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:  # fmt: skip
     """Run a netlist in ngspice; an answer that cannot be trusted is an error that says why."""
@@ -36,17 +48,18 @@ def simulate(
         from cosim.simulation.output import check_output, write_answer
 
         check_output(output, read_asked(read_text(file)).kind)
+    run = partial(simulate_file, confirmed=confirm, allow=allow or [])
     with interruptible("Nothing was written."):
-        answer = isolated(simulate_file, file)
+        answer = isolated(run, file)
     for warning in answer.warnings:
         error_console.print(f"warning: {warning}", highlight=False, markup=False, style="yellow")
-    if json:
-        console.print(json_text.dumps(_summary(answer), indent=2), highlight=False, soft_wrap=True)
+    if as_json:
+        console.print(json.dumps(_summary(answer), indent=2), highlight=False, soft_wrap=True)
     else:
         _show(answer)
     if output is not None:
         write_answer(answer, output)
-        if not json:
+        if not as_json:
             console.print(f"answer   {output}", highlight=False, soft_wrap=True, markup=False)
 
 
@@ -56,6 +69,9 @@ def _show(answer: "Answer") -> None:
     console.print(vector_table(answer.vectors))
     for name, value in answer.measures.items():
         console.print(f"measure  {name} = {value:.6g}", highlight=False, soft_wrap=True)
+    found = answer.confirmation
+    said = f"{found.how} (cost: {found.cost:.2g} runs)" if found.how else "no (--confirm does)"
+    console.print(f"confirmed  {said}", highlight=False, soft_wrap=True)
 
 
 def _summary(answer: "Answer") -> dict[str, object]:
@@ -75,4 +91,6 @@ def _summary(answer: "Answer") -> dict[str, object]:
         "vectors": vectors,
         "measures": answer.measures,
         "warnings": list(answer.warnings),
+        "confirmed": answer.confirmation.how,
+        "confirmation_cost_runs": answer.confirmation.cost,
     }

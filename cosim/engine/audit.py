@@ -277,8 +277,7 @@ def kirchhoff_residuals(
         parsed: the netlist that was solved.
         read_current: ampere by ngspice's name (`@r1[i]`, `v1#branch`); None where it has none.
     """
-    sums: defaultdict[str, list[float]] = defaultdict(list)
-    unknown = {GROUND}
+    unknown, flows = {GROUND}, []
     for device in parsed.devices():
         currents = [read_current(name) for name in _current_names(device)]
         known = [current for current in currents if current is not None]
@@ -287,8 +286,37 @@ def kirchhoff_residuals(
             continue
         if len(known) == 1:
             known.append(-known[0])
-        for node, ampere in zip(device.terminals, known, strict=True):
-            sums[node].append(ampere)
+        flows.append((device.element.target, device.terminals, known))
+    # Of p-channel and pnp models some give the currents into, others those out of a device.
+    flipped: frozenset[str | None] = frozenset()
+    residuals = _summed(flows, flipped, unknown)
+    targets = {target for target, _, _ in flows if target is not None}
+    while any(residual.excessive for residual in residuals) and targets - flipped:
+        trials = {
+            target: _summed(flows, flipped | {target}, unknown)
+            for target in sorted(targets - flipped)
+        }
+        best = min(trials, key=lambda target: _excessive(trials[target]))
+        if _excessive(trials[best]) >= _excessive(residuals):
+            break
+        flipped, residuals = flipped | {best}, trials[best]
+    return residuals
+
+
+def _excessive(residuals: list[Residual]) -> int:
+    return sum(residual.excessive for residual in residuals)
+
+
+def _summed(
+    flows: list[tuple[str | None, tuple[str, ...], list[float]]],
+    flipped: frozenset[str | None],
+    unknown: set[str],
+) -> list[Residual]:
+    sums: defaultdict[str, list[float]] = defaultdict(list)
+    for target, terminals, amperes in flows:
+        sign = -1.0 if target in flipped else 1.0
+        for node, ampere in zip(terminals, amperes, strict=True):
+            sums[node].append(sign * ampere)
     return [
         Residual(node, math.fsum(amperes), max(map(abs, amperes)))
         for node, amperes in sums.items()

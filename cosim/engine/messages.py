@@ -34,7 +34,7 @@ HARMLESS = {
     r"Supplies reduced to .*": "a way to an operating point, before version 40",
     r"Note: One successful (gmin|source) step": "a way to an operating point, before version 40",
     r"(Note: )?\d+: condition met: stop.*": "a pause that was asked for; else the end is missing",
-    r"doAnalyses: pause requested.*|run simulation interrupted.*": "the same",
+    r"doAnalyses: pause requested.*|\w+ simulation interrupted.*": "the same",
     r"Note: Transient op started": "the last way to an operating point; judged by its end",
     r"(Note: )?Transient op finished successfully": "judged by the analysis, see `read_messages`",
     r"Warning: singular matrix:\s+check nodes? .*": "another way follows, or an error",
@@ -48,6 +48,8 @@ HARMLESS = {
 """Patterns of whole lines, and why each is harmless."""
 
 NOTED = {
+    r"Warning -- (?P<what>Version not specified on line .*)": "name the version in the .model",
+    r"(?P<what>Setting version to 'default'\.?)": "name the version in the .model",
     r"Note: (?P<what>\S+: has no value, DC 0 assumed)": "give it a value, `0` if it is an ammeter",
     r"Warning: (?P<what>P[ds] = \S+ is less than W.*)": "give drain and source their perimeters",
 }

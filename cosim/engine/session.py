@@ -26,6 +26,9 @@ DEFAULTS = SimulatorOptions()
 MOVED_PART, MOVED_VOLT = 2e-3, 1e-5
 """How far a confirmed operating point may move, twice what the default reltol allows."""
 
+NOTED_PART, NOTED_VOLT = 0.01, 1e-8
+"""From where on a move that the tolerances explain is told."""
+
 
 class NgspiceSession(StreamingSession):
     """The process's only ngspice.
@@ -34,10 +37,12 @@ class NgspiceSession(StreamingSession):
 
     Attributes:
         warnings: of the last analysis, for the user.
+        point_warnings: of the last confirmed operating point.
         measures: of the last analysis: `.meas` results by name.
     """
 
     warnings: tuple[str, ...] = ()
+    point_warnings: tuple[str, ...] = ()
     measures: dict[str, float]
 
     @classmethod
@@ -71,6 +76,17 @@ class NgspiceSession(StreamingSession):
             NetlistError, ConvergenceError, EngineError: also where ngspice sees no error, but the
                 answer cannot be what was asked for (see `cosim.engine.audit`).
         """
+        vectors = self.run_unaudited(netlist)
+        audit_answer(self._asked, vectors)
+        audit_measures(self._asked, self.measures)
+        return vectors
+
+    def run_unaudited(self, netlist: str, *commands: str) -> dict[str, np.ndarray]:
+        """As `analyse`, but the answer may be anything, for whoever looks for what diverges.
+
+        Args:
+            commands: instead of the netlist's own analysis.
+        """
         if self._streamed:
             raise EngineError(
                 "This process has run a transient of which ngspice keeps no points; from then on "
@@ -83,8 +99,9 @@ class NgspiceSession(StreamingSession):
                 "block to them (the README shows how), or give them values."
             )
         try:
-            self.command("run")
-            said = self._read_messages()
+            for command in commands or ("run",):
+                self.command(command)
+                said = self._read_messages()
             vectors: dict[str, np.ndarray] = {}
             for name in self.plot_names:
                 if name != "const":  # `.noise` gives two plots: densities, and totals
@@ -92,10 +109,8 @@ class NgspiceSession(StreamingSession):
                     vectors |= {_plain(vector): np.array(of._data) for vector, of in plot.items()}
         finally:
             self.exec_command("destroy all")
-        audit_answer(self._asked, vectors)
         self.warnings = (*self._loaded_said.warnings, *said.warnings)
         self.measures = dict(said.measures)
-        audit_measures(self._asked, self.measures)
         return vectors
 
     def solve(
@@ -156,8 +171,15 @@ class NgspiceSession(StreamingSession):
             gmin_siemens=CONFIRMING_GMIN,
         )  # fmt: skip
         again = self.solve(f"{circuit}\n.options rshunt=1e18", OperatingPoint(), tight)
+        self.point_warnings = ()
         for name, values in again.items():
             moved = abs(float(found[name][0]) - float(values[0])) if name in found else 0.0
+            if "#" not in name and moved > max(NOTED_PART * abs(float(values[0])), NOTED_VOLT):
+                self.point_warnings = (
+                    f"Node '{name}' has {float(found[name][0]):.4g} V, but {float(values[0]):.4g} "
+                    "V with tighter tolerances: it is as small as `vntol` (1 uV unless given). If "
+                    "it matters, give `.options vntol=1n`.",
+                )
             if "#" not in name and moved > MOVED_PART * abs(float(values[0])) + MOVED_VOLT:
                 raise ConvergenceError(
                     f"The operating point is not confirmed: node '{name}' has "

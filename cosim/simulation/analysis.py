@@ -1,22 +1,24 @@
 """Simulate any netlist, or say why its answer could not be trusted."""
 
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from cosim.engine.audit import ANALYSES, read_asked
+from cosim.engine.audit import read_asked
 from cosim.engine.session import NgspiceSession
 from cosim.errors import NetlistError
 from cosim.netlist.check import check, errors
 from cosim.netlist.model import GROUND
-from cosim.netlist.reading import read_text, statements
+from cosim.netlist.reading import read_text
+from cosim.simulation.confirm import Confirmation, confirm
+from cosim.simulation.frozen import circuit_alone
 
 AROUND_OPERATING_POINT = (".op", ".ac", ".noise", ".pz", ".sens", ".tf")
 ABSCISSAE = ("time", "frequency", "v-sweep", "i-sweep", "temp-sweep")
-NOT_CIRCUIT = (*ANALYSES, ".end", ".save", ".print", ".plot", ".probe", ".meas", ".measure")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Answer:
         vectors: every vector that ngspice gives, by name; complex or real [points].
         measures: results of `.meas`, by name.
         warnings: for the user, a sentence each.
+        confirmation: what a second opinion said.
     """
 
     netlist: str
@@ -36,6 +39,7 @@ class Answer:
     vectors: dict[str, np.ndarray]
     measures: dict[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    confirmation: Confirmation = Confirmation()
 
     @property
     def abscissa(self) -> str | None:
@@ -43,36 +47,53 @@ class Answer:
         return next((name for name in ABSCISSAE if name in self.vectors), None)
 
 
-def simulate(netlist: str, path: Path) -> Answer:
-    """Check a netlist's electrical rules, run its analysis, confirm its operating point.
+def simulate(
+    netlist: str, path: Path, *, confirmed: bool | None = None, allow: Sequence[str] = ()
+) -> Answer:
+    """Check a netlist's electrical rules, run its analysis, confirm its answer.
 
     Args:
         path: of the file it came from; includes are searched in its folder.
+        confirmed: whether the analysis is repeated otherwise (`cosim.simulation.confirm`); None:
+            where that is cheap, or the netlist is of a kind that goes wrong.
+        allow: electrical rules that it may break.
 
     Raises:
         NetlistError: findings of the electrical rules, or what ngspice leaves out.
         ConvergenceError, EngineError: no answer, or one that is wrong.
     """
-    findings = errors(check(netlist, path))
-    if findings:
+    findings = check(netlist, path, allow)
+    if broken := errors(findings):
         raise NetlistError(
-            f"{path} breaks {len(findings)} of the electrical rules, and ngspice might answer it "
-            f"wrongly. The first: {findings[0]} `cosim check` lists them all."
+            f"{path} breaks {len(broken)} of the electrical rules, and ngspice might answer it "
+            f"wrongly. The first: {broken[0]} `cosim check` lists them all."
         )
+    told = tuple(map(str, findings))  # what is left are warnings
     session = NgspiceSession.start()
+    warnings: tuple[str, ...] = ()
     asked = read_asked(netlist)
     if asked.kind in AROUND_OPERATING_POINT:
-        found = session.operating_point(circuit_alone(netlist), path=path)
-        if missing := sorted(set(asked.output_nodes) - set(found) - {GROUND, "gnd"}):
+        nodes = session.operating_point(circuit_alone(netlist), path=path)
+        warnings = session.point_warnings
+        if missing := sorted(set(asked.output_nodes) - set(nodes) - {GROUND, "gnd"}):
             raise NetlistError(
                 f"'{' '.join(asked.analysis)}' looks at nodes that do not exist: "
                 f"{', '.join(missing)}; ngspice would answer 0. Correct their names."
             )
+    started = time.perf_counter()
     vectors = session.analyse(netlist)
-    return Answer(netlist, asked.analysis, vectors, session.measures, session.warnings)
+    second = time.perf_counter() - started
+    measures, warnings = session.measures, (*warnings, *session.warnings)
+    found = Confirmation()
+    if confirmed is not False:
+        found = confirm(session, netlist, path, asked.analysis, vectors, second, asked=confirmed)
+    warnings = (*told, *warnings, *found.warnings)
+    return Answer(netlist, asked.analysis, vectors, measures, warnings, found)
 
 
-def simulate_file(path: Path) -> Answer:
+def simulate_file(
+    path: Path, *, confirmed: bool | None = None, allow: Sequence[str] = ()
+) -> Answer:
     """As `simulate`, of a file; to be run in a process of its own, whose folder it changes.
 
     Raises:
@@ -80,14 +101,4 @@ def simulate_file(path: Path) -> Answer:
     """
     text, path = read_text(path), path.resolve()
     os.chdir(path.parent)  # where ngspice looks for included files
-    return simulate(text, path)
-
-
-def circuit_alone(netlist: str) -> str:
-    """A netlist without its analyses and outputs."""
-    kept = [
-        statement
-        for _, statement in statements(netlist, titled=True)
-        if statement.split()[0].lower() not in NOT_CIRCUIT
-    ]
-    return "\n".join([netlist.partition("\n")[0], *kept])
+    return simulate(text, path, confirmed=confirmed, allow=allow)
