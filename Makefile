@@ -25,10 +25,12 @@ run: setup ## the main job: one sample of the ring, generated in ngspice
 test: setup ## the test suite
 	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2
 
-check: setup ## style and types
+check: setup ## style, types, layers and sizes
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/python -m pytest -q -s tests/test_house.py
 
 figures: setup ## make results/figures again: the blocks, one solve, and 200 samples
 	.venv/bin/cosim figures --jobs 2 --force

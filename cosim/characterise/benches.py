@@ -10,10 +10,28 @@ from typing import Any, Protocol
 import numpy as np
 
 from cosim.characterise.bench import Measured
+from cosim.characterise.block_figures import (
+    draw_bode,
+    draw_dac,
+    draw_integrator,
+    draw_multiplier,
+    draw_noise,
+    draw_reference,
+    draw_relu,
+    draw_steps,
+    draw_transimpedance,
+)
 from cosim.characterise.cell import CellSpecBench
 from cosim.characterise.crossbar import SIZES, CrossbarSheet
 from cosim.characterise.dac import DacBench
 from cosim.characterise.decoder import DecoderBench
+from cosim.characterise.device_figures import (
+    draw_decoder,
+    draw_levels,
+    draw_loops,
+    draw_products,
+    draw_programming,
+)
 from cosim.characterise.integrator import INPUT_OHM, RAMP_VOLT, IntegratorBench
 from cosim.characterise.multiplier import MultiplierBench
 from cosim.characterise.noise import HOLD_SECOND, RMS_VOLT, NoiseBench, density
@@ -36,32 +54,18 @@ from cosim.circuits.multiplier import MultiplierSpec, multiplier
 from cosim.circuits.opamp import TOPOLOGIES, OpAmpSpec, find_topology, op_amp
 from cosim.circuits.relu import DiodeRelu, ReluSpec, relu
 from cosim.circuits.rram import ReadOnlyCell, load_card
-from cosim.circuits.transimpedance import IdealTransimpedance, OpAmpTransimpedance
+from cosim.circuits.transimpedance import (
+    COLUMN_OP_AMP,
+    FIRST_SWING_VOLT,
+    IdealTransimpedance,
+    OpAmpTransimpedance,
+)
 from cosim.circuits.voltage_reference import VoltageReferenceSpec
-from cosim.diffusion.circuit.score_network import COLUMN_OP_AMP, FIRST_SWING_VOLT
 from cosim.engine.isolated import each_isolated
 from cosim.engine.library import find_library, probe
 from cosim.errors import ConfigurationError
 from cosim.plugins import Registry, is_file
 from cosim.process.process import Process, find_process
-from cosim.report.block_figures import (
-    draw_bode,
-    draw_dac,
-    draw_integrator,
-    draw_multiplier,
-    draw_noise,
-    draw_reference,
-    draw_relu,
-    draw_steps,
-    draw_transimpedance,
-)
-from cosim.report.device_figures import (
-    draw_decoder,
-    draw_levels,
-    draw_loops,
-    draw_products,
-    draw_programming,
-)
 
 TEMPERATURES_CELSIUS = (-40.0, 27.0, 125.0)
 

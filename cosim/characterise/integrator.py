@@ -6,7 +6,7 @@ import numpy as np
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
 from cosim.characterise.bench import Analyse, Curve, Measured, bench_circuit
-from cosim.diffusion.circuit.solver import HOLD_SECOND, SWITCH_EDGE_SECOND
+from cosim.circuits.integrator import HOLD_SECOND, SWITCH_EDGE_SECOND
 from cosim.netlist.netlist import Tolerances
 from cosim.netlist.waveform import piecewise_linear
 from cosim.process.process import Process

@@ -20,9 +20,9 @@ import numpy as np
 from PySpice.Spice.Netlist import SubCircuit
 
 from cosim.circuits.analog_switch import AnalogSwitchSpec
-from cosim.circuits.fidelity import BlockFidelities, Fidelity
+from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.opamp import OpAmpSpec, TransistorOpAmp
-from cosim.diffusion.scaling import Scaling
+from cosim.circuits.timing import Timing
 from cosim.netlist.netlist import comment, quantity
 from cosim.netlist.waveform import piecewise_linear
 from cosim.process.process import Process
@@ -155,11 +155,11 @@ class IdealTimeEmbedding(SubCircuit):
     """
 
     def __init__(
-        self, name: str, frequencies: np.ndarray, offsets: np.ndarray, scaling: Scaling
+        self, name: str, frequencies: np.ndarray, offsets: np.ndarray, timing: Timing
     ) -> None:
         count = len(frequencies)
         super().__init__(name, *embedding_nodes(count), "analog_ground", "vdd", "vss")
-        tau = f"max(time-{scaling.precharge_second!r},0)/{scaling.solve_second!r}"
+        tau = f"max(time-{timing.precharge_second!r},0)/{timing.solve_second!r}"
         for index, channel in enumerate(embedding_nodes(count)):
             function = "sin" if index < count else "cos"
             angular = 2 * np.pi * float(frequencies[index % count])
@@ -170,7 +170,7 @@ class IdealTimeEmbedding(SubCircuit):
                 channel,
                 channel,
                 "analog_ground",
-                voltage_expression=f"{scaling.volt_per_unit!r}*{wave}",
+                voltage_expression=f"{timing.volt_per_unit!r}*{wave}",
             )
 
 
@@ -180,12 +180,12 @@ def embedding_nodes(frequencies: int) -> list[str]:
 
 
 def embedding_volts(
-    frequencies: np.ndarray, offsets: np.ndarray, scaling: Scaling, updates: int
+    frequencies: np.ndarray, offsets: np.ndarray, timing: Timing, updates: int
 ) -> dict[str, np.ndarray]:
     """What a converter holds for each channel [updates], against the analog ground."""
     angle = 2 * np.pi * np.outer(frequencies, 1 - hold_centres(updates))
     units = np.concatenate([np.sin(angle), np.cos(angle)]) + offsets[:, None]
-    return dict(zip(embedding_nodes(len(frequencies)), scaling.volt_per_unit * units, strict=True))
+    return dict(zip(embedding_nodes(len(frequencies)), timing.volt_per_unit * units, strict=True))
 
 
 def hold_centres(updates: int) -> np.ndarray:
@@ -210,7 +210,7 @@ class HeldWaveforms(SubCircuit):
         volts: Mapping[str, np.ndarray],
         spec: DacSpec,
         converter: SubCircuit,
-        scaling: Scaling,
+        timing: Timing,
     ) -> None:
         super().__init__(name, *volts, "analog_ground", "vdd", "vss")
         self.subcircuit(converter)
@@ -222,7 +222,7 @@ class HeldWaveforms(SubCircuit):
         for channel, values in volts.items():
             bits = (spec.codes(values, full_scale)[:, None] >> np.arange(spec.bits)) & 1
             for bit in range(spec.bits):
-                self._add_pattern(f"{channel}_bit_{bit}", bits[:, bit], scaling)
+                self._add_pattern(f"{channel}_bit_{bit}", bits[:, bit], timing)
             self.X(
                 f"dac_{channel}",
                 converter.name,
@@ -230,15 +230,15 @@ class HeldWaveforms(SubCircuit):
                 *(channel, "reference_low", "reference_high", "vdd", "vss"),
             )
 
-    def _add_pattern(self, node: str, bits: np.ndarray, scaling: Scaling) -> None:
+    def _add_pattern(self, node: str, bits: np.ndarray, timing: Timing) -> None:
         changes = np.flatnonzero(np.diff(bits)) + 1
-        boundaries = scaling.precharge_second + scaling.solve_second * changes / len(bits)
+        boundaries = timing.precharge_second + timing.solve_second * changes / len(bits)
         half = EDGE_SECOND / 2
         edges = np.stack([boundaries - half, boundaries + half], axis=1).ravel()
         levels = np.stack([bits[changes - 1], bits[changes]], axis=1).ravel()
         piecewise_linear(
             self, node, "vss", np.concatenate([[0.0], edges]),
-            scaling.supply_volt * np.concatenate([bits[:1], levels]), digits=10,
+            timing.supply_volt * np.concatenate([bits[:1], levels]), digits=10,
         )  # fmt: skip
 
 
@@ -255,16 +255,16 @@ class Converters:
     converter: SubCircuit
     updates: int
 
-    def hold(self, name: str, volts: Mapping[str, np.ndarray], scaling: Scaling) -> HeldWaveforms:
+    def hold(self, name: str, volts: Mapping[str, np.ndarray], timing: Timing) -> HeldWaveforms:
         """A converter for each waveform."""
-        return HeldWaveforms(name, volts, self.spec, self.converter, scaling)
+        return HeldWaveforms(name, volts, self.spec, self.converter, timing)
 
 
 def converters(
-    fidelity: BlockFidelities, supply_volt: float, process: Process | None, updates: int
+    fidelity: Fidelity, supply_volt: float, process: Process | None, updates: int
 ) -> Converters | None:
     """The converters at their fidelity; None where waveforms are exact."""
-    if fidelity.dac is Fidelity.IDEAL:
+    if fidelity is Fidelity.IDEAL:
         return None
     spec = DacSpec.of_supply(supply_volt)
-    return Converters(spec, dac(fidelity.dac, spec, process), updates)
+    return Converters(spec, dac(fidelity, spec, process), updates)

@@ -15,6 +15,10 @@ from PySpice.Spice.Netlist import SubCircuit
 
 from cosim.netlist.netlist import comment, quantity
 
+SWITCH_EDGE_SECOND = 20e-9
+HOLD_SECOND = 50e-9
+"""Between precharge and run."""
+
 
 @dataclass(frozen=True)
 class IntegratorSpec:

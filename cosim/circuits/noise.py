@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
-from cosim.diffusion.scaling import Scaling
+from cosim.circuits.timing import Timing
 from cosim.netlist.waveform import piecewise_linear
 
 EDGE_PART = 0.05
@@ -27,15 +27,15 @@ increment keeps its integral but for half an edge of its neighbours."""
 
 
 def add_held_noise(
-    circuit: Circuit, node: str, reference: str, draws: np.ndarray, scaling: Scaling
+    circuit: Circuit, node: str, reference: str, draws: np.ndarray, timing: Timing
 ) -> None:
     """Drive `node` against `reference` by draws [updates] held one after the other."""
-    hold = scaling.solve_second / len(draws)
+    hold = timing.solve_second / len(draws)
     edge = EDGE_PART * hold / 2
-    boundaries = scaling.precharge_second + hold * np.arange(1, len(draws))
+    boundaries = timing.precharge_second + hold * np.arange(1, len(draws))
     time = np.concatenate([[0.0], np.stack([boundaries - edge, boundaries + edge], axis=1).ravel()])
     piecewise_linear(
-        circuit, node, reference, time, scaling.volt_per_unit * np.repeat(draws, 2)[:-1]
+        circuit, node, reference, time, timing.volt_per_unit * np.repeat(draws, 2)[:-1]
     )
 
 

@@ -17,9 +17,17 @@ a differential pair); Sedra and Smith, Microelectronic Circuits, section 2.2 (we
 
 from PySpice.Spice.Netlist import SubCircuit
 
+from cosim.circuits.opamp import OpAmpSpec
 from cosim.netlist.netlist import comment, quantity
 
 NODES = ("plus", "minus", "out", "analog_ground", "vdd", "vss")
+
+COLUMN_OP_AMP = OpAmpSpec(
+    gbw_hertz=80e6, miller_farad=1e-12, load_farad=2e-12, output_transconductance_ratio=10.0
+)
+"""Of an array's columns and row drivers: fast, because a column's noise gain is 10 to 40."""
+FIRST_SWING_VOLT = 0.6
+"""Of a column's first op-amp."""
 
 
 def first_resistance(

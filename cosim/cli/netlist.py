@@ -68,8 +68,8 @@ def netlist(
             block, levels.get(block) or levels.get("all") or finest(block), process=process
         )
     if graph is not None:
-        from cosim.netlist.graph import draw_graph
         from cosim.netlist.parse import parse
+        from cosim.report.netlist_figure import draw_graph
 
         draw_graph(parse(text, PROJECT_NETLISTS / block), block, graph)
     if output is None:

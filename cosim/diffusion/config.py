@@ -13,9 +13,10 @@ from pydantic import (
     model_validator,
 )
 
-from cosim.circuits.fidelity import BlockFidelities, Fidelity
+from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.opamp import TOPOLOGIES
 from cosim.diffusion.circuit.mapping import ConductanceWindow
+from cosim.diffusion.fidelities import BlockFidelities
 from cosim.diffusion.scaling import Scaling
 from cosim.errors import ConfigurationError
 from cosim.files import read_toml

@@ -1,7 +1,8 @@
 """The run that the engine's benchmarks share: one sample of the ring, ideal op-amps."""
 
-from cosim.circuits.fidelity import BlockFidelities, Fidelity
+from cosim.circuits.fidelity import Fidelity
 from cosim.diffusion.config import CouplingConfig, RunConfig
+from cosim.diffusion.fidelities import BlockFidelities
 from cosim.diffusion.run import Run
 from cosim.lockstep.port import Scheme
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cosim.circuits.fidelity import BlockFidelities, Fidelity
+from cosim.circuits.fidelity import Fidelity
 from cosim.diffusion.config import CouplingConfig, EngineConfig, EnsembleConfig, RunConfig
+from cosim.diffusion.fidelities import BlockFidelities
 from cosim.diffusion.run import Outcome, Run
 from cosim.diffusion.score.sampling import reference_solution
 from cosim.lockstep.port import Scheme

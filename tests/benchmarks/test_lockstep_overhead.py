@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from cosim.circuits.fidelity import BlockFidelities, Fidelity
+from cosim.circuits.fidelity import Fidelity
 from cosim.diffusion.config import CouplingConfig, RunConfig
+from cosim.diffusion.fidelities import BlockFidelities
 from cosim.diffusion.run import Run
 from cosim.engine.library import find_library
 from cosim.engine.worker import Finished, Simulation, Statistics, WorkerPool

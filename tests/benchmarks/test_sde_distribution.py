@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from cosim.circuits.fidelity import BlockFidelities
 from cosim.diffusion.config import EngineConfig, EnsembleConfig, RunConfig
+from cosim.diffusion.fidelities import BlockFidelities
 from cosim.diffusion.run import Run
 from cosim.diffusion.score.sampling import euler_maruyama, initial_states
 from cosim.trace import Trace

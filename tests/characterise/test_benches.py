@@ -13,7 +13,7 @@ from cosim.characterise.transimpedance import COMMON_VOLT, LINE_SIEMENS
 from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.folded_cascode import FoldedCascode
 from cosim.circuits.integrator import IntegratorSpec
-from cosim.diffusion.circuit.score_network import COLUMN_OP_AMP, FIRST_SWING_VOLT
+from cosim.circuits.transimpedance import COLUMN_OP_AMP, FIRST_SWING_VOLT
 from cosim.engine.session import NgspiceSession
 from cosim.errors import ConfigurationError
 from cosim.process.gf180mcu import GF180MCU

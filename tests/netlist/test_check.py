@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PySpice.Spice.Netlist import Circuit
 
-from cosim.circuits.fidelity import BlockFidelities
 from cosim.diffusion.circuit.mapping import ConductanceWindow, MappedNetwork, map_layer
 from cosim.diffusion.circuit.score_network import ScoreNetworkCircuit, score_blocks
 from cosim.diffusion.config import RunConfig
+from cosim.diffusion.fidelities import BlockFidelities
 from cosim.diffusion.netlists import PROJECT_NETLISTS, generated
 from cosim.diffusion.run import Run
 from cosim.diffusion.scaling import Scaling

@@ -110,7 +110,7 @@ class Design:
     def _converters(self) -> Converters | None:
         config = self.config
         return converters(
-            config.fidelity, config.scaling.supply_volt, self.process, config.noise.updates
+            config.fidelity.dac, config.scaling.supply_volt, self.process, config.noise.updates
         )
 
     def score_source(self, outside: ScoreSource | None) -> ScoreSource:

@@ -19,30 +19,27 @@ from cosim.circuits.dac import (
     embedding_nodes,
     embedding_volts,
 )
-from cosim.circuits.fidelity import BlockFidelities, Fidelity
-from cosim.circuits.opamp import OpAmpSpec, op_amp
+from cosim.circuits.fidelity import Fidelity
+from cosim.circuits.opamp import op_amp
 from cosim.circuits.relu import ReluSpec, relu
 from cosim.circuits.row_driver import IdealRowDriver, OpAmpRowDriver
 from cosim.circuits.rram import ReadOnlyCell
 from cosim.circuits.transimpedance import (
+    COLUMN_OP_AMP,
+    FIRST_SWING_VOLT,
     IdealTransimpedance,
     OpAmpTransimpedance,
     first_resistance,
 )
 from cosim.diffusion.circuit.mapping import MappedLayer, MappedNetwork
+from cosim.diffusion.fidelities import BlockFidelities
 from cosim.diffusion.scaling import Scaling
 from cosim.errors import NetlistError
 from cosim.netlist.netlist import comment, quantity
 from cosim.process.process import Process
 
-COLUMN_OP_AMP = OpAmpSpec(
-    gbw_hertz=80e6, miller_farad=1e-12, load_farad=2e-12, output_transconductance_ratio=10.0
-)
-"""Of the array's columns and row drivers: fast, because a column's noise gain is 10 to 40."""
-
 ACTIVATION_VOLT = 0.3
 """Usual drive of an array row, three units: sets the swing of a column's first op-amp."""
-FIRST_SWING_VOLT = 0.6
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,12 @@ from PySpice.Spice.Netlist import Circuit, SubCircuit
 from cosim.circuits.cell_1t1r import WORD_SUPPLY_VOLT
 from cosim.circuits.dac import Converters, hold_centres
 from cosim.circuits.fidelity import Fidelity
-from cosim.circuits.integrator import Integrator, IntegratorSpec
+from cosim.circuits.integrator import (
+    HOLD_SECOND,
+    SWITCH_EDGE_SECOND,
+    Integrator,
+    IntegratorSpec,
+)
 from cosim.circuits.noise import TransientNoise, WienerNoise, add_held_noise
 from cosim.circuits.summing import SummingInput, input_resistance
 from cosim.circuits.voltage_reference import VoltageReferenceSpec, add_reference
@@ -37,8 +42,6 @@ from cosim.netlist.netlist import Netlist, Signal, Tolerances, Transient
 from cosim.netlist.waveform import piecewise_linear
 from cosim.process.process import Process
 
-SWITCH_EDGE_SECOND = 20e-9
-HOLD_SECOND = 50e-9
 PRECHARGE_SWITCHES = frozenset({"vrun", "vprecharge"})
 """Sources that end the precharge."""
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
+from cosim.characterise.block_figures import MILLI, NANO, label_of
 from cosim.characterise.sheet import Sheet
-from cosim.report.block_figures import MILLI, NANO, label_of
 from cosim.report.figures import MICRO, save_figure
 
 

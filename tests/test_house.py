@@ -1,0 +1,36 @@
+"""The house stays tidy: no module over 400 lines, no class over 200, and rooms in their order."""
+
+import ast
+from pathlib import Path
+
+import cosim
+
+PACKAGE = Path(cosim.__file__).parent
+MOST_MODULE_LINES, MOST_CLASS_LINES = 400, 200
+
+
+def sizes() -> tuple[dict[str, int], dict[str, int]]:
+    """Lines of each module and of each class."""
+    modules, classes = {}, {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        text, name = path.read_text(encoding="utf8"), str(path.relative_to(PACKAGE))
+        modules[name] = len(text.splitlines())
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ClassDef) and node.end_lineno is not None:
+                classes[f"{name}: {node.name}"] = node.end_lineno - node.lineno + 1
+    return modules, classes
+
+
+def largest(found: dict[str, int]) -> str:
+    """The largest one, in words."""
+    name = max(found, key=lambda one: found[one])
+    return f"{name}, {found[name]} lines"
+
+
+def test_no_module_and_no_class_has_two_jobs() -> None:
+    modules, classes = sizes()
+    assert len(modules) > 100
+    print(f"\nlargest module: {largest(modules)}; largest class: {largest(classes)}")
+    too_large = {name: lines for name, lines in modules.items() if lines > MOST_MODULE_LINES}
+    too_large |= {name: lines for name, lines in classes.items() if lines > MOST_CLASS_LINES}
+    assert not too_large, "these do more than one thing: part them"
