@@ -1,0 +1,19 @@
+"""The manual: Sphinx, with pages that are notebooks in Markdown (MyST-NB), executed when built."""
+
+from importlib.metadata import version as version_of
+
+project = "cosim"
+version = release = version_of("cosim")
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+html_title = f"cosim {version}"
+html_theme = "alabaster"
+html_theme_options = {"description": "ngspice in lockstep with torch", "page_width": "1080px"}
+
+myst_enable_extensions = ["dollarmath", "deflist"]
+nb_execution_mode = "force"  # an example that fails is an error, never an old output
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+nb_merge_streams = True
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
