@@ -6,6 +6,7 @@ the other analyses, for this circuit or a variant of it.
 
 import difflib
 import re
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -14,14 +15,14 @@ from pathlib import Path
 from cosim.errors import ConfigurationError, NetlistError
 from cosim.html import folded, heading, table
 from cosim.netlist.check import check, errors
-from cosim.netlist.finding import Finding
+from cosim.netlist.finding import WARNING, Finding
 from cosim.netlist.model import Parsed
 from cosim.netlist.parse import OUTPUTS, parse
-from cosim.netlist.reading import read_text, statements
+from cosim.netlist.reading import read_text, statements, waivers
+from cosim.netlist.rules.analyses import ANALYSES
 from cosim.netlist.units import si
 from cosim.process.process import find_process
 
-ANALYSES = (".op", ".dc", ".ac", ".noise", ".tran", ".pz", ".sens", ".tf", ".disto", ".sp", ".pss")
 LEFT_OUT = (*ANALYSES, *OUTPUTS, ".end")
 CORNERS = frozenset({"typical", "tt", "ff", "ss", "fs", "sf"})
 """What library sections of corners are called."""
@@ -164,13 +165,20 @@ class Netlist:
         """What the electrical rules find."""
         return check(self.circuit, self.path)
 
-    def require_sound(self) -> None:
-        """Refuse a circuit that ngspice might answer wrongly.
+    def require_sound(self, analysis: str = "") -> None:
+        """Refuse a circuit that ngspice might answer wrongly, and warn of what is surely a slip.
+
+        Args:
+            analysis: the line of the analysis that it is for: some rules are about time steps.
 
         Raises:
-            NetlistError: the electrical rules find something; the error says what.
+            NetlistError: the electrical rules find an error; the message says which.
         """
-        if findings := errors(self.findings):
+        everything = check(f"{self.circuit}{analysis}\n", self.path)
+        for finding in everything:
+            if finding.severity == WARNING and finding.rule != "unneeded-waiver":
+                warnings.warn(f"The netlist '{self.title}': {finding}", stacklevel=3)
+        if findings := errors(everything):
             raise NetlistError(
                 f"The netlist '{self.title}' breaks {len(findings)} of the electrical rules, and "
                 f"ngspice might answer it wrongly. The first: {findings[0]} `cosim.check(netlist)` "
@@ -234,7 +242,8 @@ class Netlist:
             depth -= word == ".ends"
 
     def _joined(self, lines: list[str]) -> str:
-        return "\n".join([self.text.partition("\n")[0], *lines, ""])
+        kept = [waiver.statement.text for waiver in waivers(self.text, "")]
+        return "\n".join([self.text.partition("\n")[0], *kept, *lines, ""])
 
     def _changed(
         self,

@@ -1,5 +1,6 @@
 """The electrical rules, from the front door."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from cosim.html import heading, table
@@ -14,18 +15,22 @@ class Findings(tuple[Finding, ...]):
         if not self:
             return heading("Electrical rules", "nothing found")
         rows = [
-            (one.line or "", one.rule, one.element, one.node, one.message, one.remedy)
+            (one.line or "", one.severity, one.rule, one.element, one.node, one.message, one.remedy)
             for one in self
         ]
-        columns = ("line", "rule", "element", "node", "what", "what to do")
+        columns = ("line", "severity", "rule", "element", "node", "what", "what to do")
         return heading("Electrical rules", f"{len(self)} findings") + table(columns, rows)
 
 
-def check(netlist: Netlist | str | Path) -> Findings:
+def check(netlist: Netlist | str | Path, allow: Iterable[str] = ()) -> Findings:
     """What the electrical rules find in a netlist, or in the file of this path.
 
     Lines are those of the netlist as it came. Nodes that a block is to drive float: check them
     with `simulate`.
+
+    Args:
+        allow: names of rules that are waived, beside those that a comment in the netlist waives:
+            `* cosim: allow RULE because REASON`.
 
     Raises:
         ConfigurationError: the file cannot be read.
@@ -34,4 +39,4 @@ def check(netlist: Netlist | str | Path) -> Findings:
 
     if not isinstance(netlist, Netlist):
         netlist = Netlist.read(netlist)
-    return Findings(check_text(netlist.text, netlist.path))
+    return Findings(check_text(netlist.text, netlist.path, allow))

@@ -150,4 +150,4 @@ class Plan:
                             f"Block '{block.name}' {what} node '{node}', which is not in the "
                             f"netlist. It has {', '.join(sorted(nodes)[:12])}."
                         )
-        self.coupled.require_sound()
+        self.coupled.require_sound(self.transient.line)

@@ -1,13 +1,16 @@
 """Waivers: a rule is allowed with a reason, and a waiver that nothing needs is told."""
 
 import json
+import warnings
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from cosim.cli import app
+from cosim.errors import NetlistError
 from cosim.netlist.check import check, errors
+from cosim.netlist.circuit import Netlist
 
 SLIP = "title\nV1 a 0 1\nR1 a b 1M\nR2 b 0 1k\n{}.op\n.end\n"
 SOUND = "title\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n{}.op\n.end\n"
@@ -71,3 +74,16 @@ def test_findings_as_json(tmp_path: Path) -> None:
     assert [(finding["rule"], finding["line"]) for finding in found["warnings"]] == [
         ("unit-slip", 4)
     ]
+
+
+def test_the_front_door_warns_refuses_and_keeps_waivers() -> None:
+    with pytest.warns(UserWarning, match="line 3, r1: unit-slip"):
+        Netlist(SLIP.format("")).require_sound()
+    with pytest.warns(UserWarning, match="step-over-event"):
+        Netlist("title\nB1 a 0 v=sin(6*1meg*time)\nR1 a 0 1k\n").require_sound(".tran 1u 9u 0 1u")
+    with pytest.raises(NetlistError, match="missing-value"):
+        Netlist(FAULT).require_sound()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        waived = Netlist(SLIP.format("* cosim: allow unit-slip because it is a shunt\n"))
+        waived.given(temperature=50).require_sound()
