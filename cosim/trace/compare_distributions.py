@@ -161,6 +161,11 @@ def samples(trace: Trace, names: list[str], every_second: float | None) -> np.nd
             if status == "complete"
         ]
         found = np.array([[member[name][-1] for name in names] for member in complete])
+    elif not trace.complete:
+        raise TraceError(
+            f"{trace.path} did not end: its status is '{trace.status}', and its distribution is "
+            "not that of a whole run. Run it to its end."
+        )
     elif every_second is None:
         raise TraceError(
             f"{trace.path} holds one run. Say how far apart in time its values are independent "
@@ -191,12 +196,26 @@ def compare_distributions(
     """Compare two traces, ensembles or single noisy runs.
 
     Raises:
+        ConfigurationError: a pattern fits no signal, or a signal's units are two.
         TraceError: a trace does not give samples.
     """
+    for pattern in distribution.signals:
+        if not golden.match(pattern):
+            raise ConfigurationError(
+                f"The pattern '{pattern}' fits no signal of {golden.path}, so that nothing would "
+                "be compared by it. Correct it (--signals)."
+            )
     wanted = list(
         dict.fromkeys(name for pattern in distribution.signals for name in golden.match(pattern))
     )
     names = [name for name in wanted if name in run]
+    for name in names:
+        if run[name].unit != golden[name].unit:
+            raise ConfigurationError(
+                f"Signal '{name}' is in '{run[name].unit}' in {run.path} and in "
+                f"'{golden[name].unit}' in {golden.path}, which cannot be compared. Correct it, or "
+                "leave it out (--signals)."
+            )
     mine, theirs = (samples(trace, names, distribution.every_second) for trace in (run, golden))
     return DistributionComparison(
         str(run.path),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, wasserstein_distance
 
-from cosim.errors import ConfigurationError, TraceError
+from cosim.errors import ConfigurationError, CosimError, TraceError
 from cosim.trace import Signal, Trace, TraceWriter
 from cosim.trace.compare_distributions import (
     Distribution,
@@ -127,3 +127,22 @@ def test_what_gives_no_distribution_is_named(tmp_path: Path) -> None:
     run = ensemble(tmp_path / "one.h5", np.random.default_rng(1).normal(size=(30, 1)))
     found = compare_distributions(run, golden, Distribution())
     assert found.missing == ["state.1"] and not found.passes
+    with pytest.raises(ConfigurationError, match=r"'state\.7' fits no signal"):
+        compare_distributions(run, golden, Distribution(signals=("state.0", "state.7")))
+
+
+def test_distribution_of_half_a_run_or_of_another_unit_is_refused(tmp_path: Path) -> None:
+    every = Distribution(every_second=EVERY)
+    values = np.random.default_rng(6).standard_normal(400)
+    golden = noisy(tmp_path / "golden.h5", values)
+    time = EVERY * np.arange(400)
+    for name, unit, status, says in (
+        ("failed.h5", "V", "failed", "did not end: its status is 'failed'"),
+        ("current.h5", "A", "complete", "is in 'A'"),
+    ):
+        signals = [Signal(golden.names[0], unit)]
+        with TraceWriter.create(tmp_path / name, signals=signals, provenance=PROVENANCE) as writer:
+            writer.append(time, values[:, None])
+            writer.finish(status)
+        with pytest.raises(CosimError, match=says):
+            compare_distributions(Trace.open(tmp_path / name), golden, every)
