@@ -40,6 +40,7 @@ HARMLESS = {
     r"Warning: singular matrix:\s+check nodes? .*": "another way follows, or an error",
     r"Reducing trtol to 1 for xspice 'A' devices": "a tighter step control than asked for",
     r"Warning: \S+: no DC value, transient time 0 value used": "what SPICE's sources do",
+    r"Note: \S+: has no value, DC 0 assumed": "an ammeter, or a source for small signals alone",
     r"Checking parameters for BSIM ?\S* model .*": "a heading; what it finds follows",
     r"warning, can't find model '\S+' from line": "a parameter as value; rules check both names",
     r"[rcl]\w* \S+ \S+ [a-z_]\w*": "the line that the warning before is about",
@@ -50,7 +51,6 @@ HARMLESS = {
 NOTED = {
     r"Warning -- (?P<what>Version not specified on line .*)": "name the version in the .model",
     r"(?P<what>Setting version to 'default'\.?)": "name the version in the .model",
-    r"Note: (?P<what>\S+: has no value, DC 0 assumed)": "give it a value, `0` if it is an ammeter",
     r"Warning: (?P<what>P[ds] = \S+ is less than W.*)": "give drain and source their perimeters",
 }
 """What is told the user as a warning, and what to do: it may be meant."""

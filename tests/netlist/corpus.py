@@ -109,7 +109,8 @@ SOUND: dict[str, Case] = {
         exp(-1),
     ),
     "pulse": (
-        "V1 a 0 PULSE(0 1 0 1n 1n 50n 100n)\nR1 a b 1k\nC1 b 0 1f\n.tran 1n 1.025u", "b", 1.0
+        "V1 a 0 PULSE(0 1 0 5n 5n 50n 120n)\nR1 a b 1k\nC1 b 0 1p\n.options reltol=1e-5\n"
+        ".tran 1n 1.0u 0 0.1n", "b", 1.0
     ),
     "one long pulse": ("V1 a 0 PULSE(0 1 1u 1n 1n 1 2)\nR1 a 0 1k\n.tran 10n 2u", "a", 1.0),
     "piecewise linear": ("V1 a 0 PWL(0 0, 1u 1, 2u 1, 3u 3)\nR1 a 0 1k\n.tran 10n 2.5u", "a", 2.0),

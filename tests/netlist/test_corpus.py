@@ -23,6 +23,7 @@ def test_sound_netlist_is_not_blamed_and_right(name: str, tmp_path: Path) -> Non
     text = f"title\n{body}\n.end\n"
     assert check(text) == []
     answer = simulate(text, tmp_path / "sound.cir")
+    assert answer.warnings == ()
     assert np.abs(answer.vectors[vector][-1]) == pytest.approx(abs(expected), rel=2e-3)
 
 
