@@ -1,6 +1,15 @@
 """The manual: Sphinx, with pages that are notebooks in Markdown (MyST-NB), executed when built."""
 
+import os
+import sys
 from importlib.metadata import version as version_of
+from pathlib import Path
+
+# Examples find the command line of this checkout.
+ROOT = Path(__file__).resolve().parents[2]
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+os.environ["COLUMNS"] = "100"
 
 project = "cosim"
 version = release = version_of("cosim")
@@ -12,7 +21,8 @@ html_theme_options = {"description": "ngspice in lockstep with torch", "page_wid
 myst_enable_extensions = ["dollarmath", "deflist"]
 nb_execution_mode = "force"  # an example that fails is an error, never an old output
 nb_execution_raise_on_error = True
-nb_execution_timeout = 120
+nb_execution_timeout = 300
+nb_execution_in_temp = True
 nb_merge_streams = True
 
 autodoc_member_order = "bysource"

@@ -32,7 +32,7 @@ inversion, for matching). Source: Murmann and Jespers, Systematic Design of Anal
 @dataclass(frozen=True)
 class DesignPoint:
     """A transistor of 1 um length at its chosen gm/I_D: drain current for each square (W/L), and
-    the gate-source voltage there. Extracted at the typical corner, 27 C, |V_DS| = 1 V.
+    the gate-source voltage there. Extracted at the typical corner, 27 C, drain to source 1 V.
     """
 
     current_per_square_ampere: float
