@@ -124,7 +124,7 @@ def check(
             )  # fmt: skip
         else:
             error_console.print(
-                f"{file}: {len(wrong)} errors, {len(warnings)} warnings.", highlight=False
+                f"{file}: errors {len(wrong)}, warnings {len(warnings)}.", highlight=False
             )
     if wrong or (strict and warnings):
         raise typer.Exit(FINDINGS)

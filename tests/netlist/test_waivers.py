@@ -1,7 +1,9 @@
 """Waivers: a rule is allowed with a reason, and a waiver that nothing needs is told."""
 
 import json
+import re
 import warnings
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from cosim.cli import app
 from cosim.errors import NetlistError
 from cosim.netlist.check import check, errors
 from cosim.netlist.circuit import Netlist
+from cosim.netlist.finding import RULES
 
 SLIP = "title\nV1 a 0 1\nR1 a b 1M\nR2 b 0 1k\n{}.op\n.end\n"
 SOUND = "title\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n{}.op\n.end\n"
@@ -87,3 +90,13 @@ def test_the_front_door_warns_refuses_and_keeps_waivers() -> None:
         warnings.simplefilter("error")
         waived = Netlist(SLIP.format("* cosim: allow unit-slip because it is a shunt\n"))
         waived.given(temperature=50).require_sound()
+
+
+def test_the_manual_has_every_rule_and_no_other() -> None:
+    manual = files("cosim").joinpath("docs/reference/rules.md").read_text(encoding="utf8")
+    told = {
+        name: severity
+        for names, severity in re.findall(r"^\| (`.*`) \| (\w+) \|", manual, re.MULTILINE)
+        for name in re.findall(r"`([^`]+)`", names)
+    }
+    assert told == {rule: RULES[rule] for rule in RULES if "waiver" not in rule}
