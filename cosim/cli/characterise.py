@@ -9,7 +9,17 @@ from rich.progress import (
     TaskProgressColumn,
 )
 
-from cosim.cli.app import WIDE, Debug, ProcessName, app, console, interruptible, progress_bar
+from cosim.cli.app import (
+    WIDE,
+    Debug,
+    Json,
+    ProcessName,
+    app,
+    console,
+    interruptible,
+    print_json,
+    progress_bar,
+)
 from cosim.errors import ConfigurationError
 
 
@@ -42,6 +52,7 @@ def bench(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder.")] = Path(
         "results/runs/bench"
     ),
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Measure a block in ngspice: its spec sheet beside the design's values."""
@@ -73,12 +84,16 @@ def bench(
         measured = list(
             progress.track(sheets(block, where, jobs), len(where), description=f"{name}: measure")
         )
+    rows = [vars(sheet.condition) | sheet.values for sheet in measured]
+    write_text(output / f"{name}.json", json.dumps(rows, indent=2) + "\n")
+    for figure, draw in chosen.figures.items():
+        draw(measured, output / f"{figure}.png")
+    if as_json:
+        print_json(rows)
+        return
     table = spec_table(name, measured, chosen.columns, chosen.design(supply))
     # As wide as it needs, also where the terminal is narrower: a broken row cannot be read.
     Console(width=max(console.width, WIDE)).print(table)
-    rows = [vars(sheet.condition) | sheet.values for sheet in measured]
-    write_text(output / f"{name}.json", json.dumps(rows, indent=2) + "\n")
     console.print(f"sheet    {output / name}.json", highlight=False, soft_wrap=True)
-    for figure, draw in chosen.figures.items():
-        draw(measured, output / f"{figure}.png")
+    for figure in chosen.figures:
         console.print(f"figure   {output / figure}.png", highlight=False, soft_wrap=True)

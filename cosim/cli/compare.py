@@ -15,8 +15,10 @@ from cosim.cli.app import (
     DIFFERENCES,
     WIDE,
     Debug,
+    Json,
     app,
     console,
+    error_console,
     interruptible,
     progress_bar,
 )
@@ -48,6 +50,7 @@ def compare(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for JSON, JUnit XML and figure.")
     ] = None,
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Compare a trace with a golden one, ensembles member by member; what is wrong is listed.
@@ -67,12 +70,13 @@ def compare(
 
         by = distribution_of(every, signals, false_alarm)
         apart = compare_distributions(mine, theirs, by)
-        console.print(
+        said = error_console if as_json else console
+        said.print(
             f"{apart.samples[0]} and {apart.samples[1]} samples of {len(apart.signals)} signals; "
             f"equal distributions fail in {100 * by.false_alarm:g} % of comparisons",
             highlight=False, soft_wrap=True,
         )  # fmt: skip
-        _report_comparison(apart, distance_rows(apart), draw_distributions, output)
+        _report_comparison(apart, distance_rows(apart), draw_distributions, output, as_json)
         return
     from cosim.report.compare_figure import draw_comparison
     from cosim.trace.compare import Tolerances, comparison_rows
@@ -83,7 +87,7 @@ def compare(
     if member is not None:
         mine, theirs = mine.member(member), theirs.member(member)
     found = compare_traces(mine, theirs, allowed)
-    _report_comparison(found, comparison_rows(found), draw_comparison, output)
+    _report_comparison(found, comparison_rows(found), draw_comparison, output, as_json)
 
 
 def _report_comparison(
@@ -91,6 +95,7 @@ def _report_comparison(
     rows: Sequence[Mapping[str, str]],
     draw: Callable[[Any, Path], None],
     output: Path | None,
+    as_json: bool,
 ) -> None:
     """Print a comparison, write its files if wanted, and exit by its verdict."""
     from rich.table import Table
@@ -103,13 +108,16 @@ def _report_comparison(
         table.add_column(title)
     for row in rows:
         table.add_row(*row.values(), style=None if row[""] in ("ok", "extra") else "red")
-    Console(width=max(console.width, WIDE)).print(table)
+    if as_json:
+        print(found.to_json(), end="")
+    else:
+        Console(width=max(console.width, WIDE)).print(table)
     if output is not None:
         make_folder(output)
         write_text(output / "compare.json", found.to_json())
         write_text(output / "compare.xml", found.to_junit())
         draw(found, output / "compare.png")
-        for name in ("compare.json", "compare.xml", "compare.png"):
+        for name in () if as_json else ("compare.json", "compare.xml", "compare.png"):
             console.print(f"written  {output / name}", highlight=False, soft_wrap=True)
     codes = {Verdict.DIFFERS: DIFFERENCES, Verdict.CANNOT_TELL: CANNOT_TELL}
     if found.verdict in codes:

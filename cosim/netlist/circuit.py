@@ -63,7 +63,8 @@ class Netlist:
         self.path = (Path("netlist.cir") if path is None else Path(path)).resolve()
         if process is not None:
             find_process(process)
-        self._models = ""
+        self._corner = "typical"
+        self._seed: int | None = None
 
     @classmethod
     def read(cls, path: str | Path, *, process: str | None = None) -> "Netlist":
@@ -125,8 +126,9 @@ class Netlist:
             lines.append(f".temp {float(temperature)!r}")
         variant = Netlist(self._joined(lines), path=self.path)
         variant.process = self.process
+        variant._corner = corner or self._corner
+        variant._seed = self._seed if seed is None else seed
         if self.process is not None:
-            variant._models = _models(self.process, corner or "typical", seed)
             return variant
         if corner is not None and not any(
             match and match[3].strip().lower() in CORNERS
@@ -144,9 +146,7 @@ class Netlist:
     @cached_property
     def circuit(self) -> str:
         """Its text for ngspice, with models, without analyses and outputs."""
-        models = self._models
-        if not models and self.process is not None:
-            models = _models(self.process, "typical", None)
+        models = "" if self.process is None else _models(self.process, self._corner, self._seed)
         lines = [
             self._absolute(statement)
             for statement, _ in self._statements()

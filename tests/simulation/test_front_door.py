@@ -157,6 +157,10 @@ def test_models_of_a_process_come_at_the_corner() -> None:
         corner: -float(cosim.op(mirror, corner=corner)["i(vdd)"]) for corner in ("typical", "ss")
     }
     assert currents["typical"] > 1.05 * currents["ss"]
+    slow = mirror.given(corner="ss").given(temperature=85)
+    assert -float(cosim.op(slow)["i(vdd)"]) == pytest.approx(
+        -float(cosim.op(mirror, corner="ss", temperature=85)["i(vdd)"]), rel=1e-12
+    )
 
 
 def test_ctrl_c_keeps_what_is_there(low_pass: cosim.Netlist, tmp_path: Path) -> None:

@@ -83,6 +83,12 @@ def test_every_measurement_has_a_name() -> None:
     assert len(NAMES) == 17
 
 
+def test_results_for_another_program(path: Path) -> None:
+    compared = json.loads(run("compare", path, path, "--json"))
+    assert compared["passes"] is True
+    assert run("--version").startswith("cosim 0.")
+
+
 def test_info_for_another_program(path: Path) -> None:
     facts = json.loads(run("trace", "info", path, "--json"))
     assert facts["status"] == "complete"
