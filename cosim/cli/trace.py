@@ -102,7 +102,9 @@ def plot(
     member: Member = None,
     debug: Debug = False,
 ) -> None:
-    """Draw signals over circuit time, of a run that may still be going on; no peak is lost."""
+    """Draw signals over circuit time, of a run that may still be going on; no peak is lost. Of an
+    ensemble, all members over each other.
+    """
     from cosim.files import make_folder
     from cosim.report.trace_figure import draw_trace
     from cosim.trace import Trace
@@ -110,9 +112,12 @@ def plot(
     figure = output or path.with_suffix(".png")
     make_folder(figure.parent)
     with Trace.open(path) as trace:
-        chosen = trace if member is None else trace.member(member)
-        names = matched(chosen, signals)
-        draw_trace(chosen.window(start, stop), names, figure)
+        chosen = [trace if member is None else trace.member(member)]
+        if member is None and trace.members is not None:
+            every = [trace.member(number) for number in range(trace.members)]
+            chosen = [one for one in every if one.points] or every[:1]
+        names = matched(chosen[0], signals)
+        draw_trace([one.window(start, stop) for one in chosen], names, figure)
     console.print(f"figure   {figure}", highlight=False, soft_wrap=True, markup=False)
 
 
@@ -124,27 +129,38 @@ def tail(
     member: Member = None,
     debug: Debug = False,
 ) -> None:
-    """Print the last points, and those that come until the run has ended; tab-separated."""
+    """Print the last points, and those that come until the run has ended; tab-separated. Of an
+    ensemble, those of the member that is being simulated, one after another.
+    """
     from cosim.report.live import QUIET_SECOND, quiet_note
-    from cosim.trace.follow import follow
+    from cosim.trace.follow import follow, viewed
 
     printed: int | None = None
+    number: int | None = None
     names: list[str] = []
     heard, noted = time.monotonic(), False
     with interruptible("The run goes on."):
         for trace in follow(path):
-            chosen = trace if member is None else trace.member(member)
-            if printed is None:
-                names = matched(chosen, signals)
-                print("\t".join(["time_second", *names]))
-                printed = max(chosen.points - lines, 0)
-            new = slice(printed, chosen.points)
-            columns = [chosen.read(name, new) for name in ("time", *names)]
-            for row in zip(*columns, strict=True):
-                print("\t".join(f"{value:.9g}" for value in row))
-            sys.stdout.flush()
-            if chosen.points > printed:
-                printed, heard, noted = chosen.points, time.monotonic(), False
+            now, came = viewed(trace, member), False
+            # What is left of the member before comes first.
+            for each in [now] if printed is None or now == number else [number, now]:
+                chosen = trace if each is None else trace.member(each)
+                if printed is None:
+                    names = matched(chosen, signals)
+                    print("\t".join(["time_second", *names]))
+                    printed = max(chosen.points - lines, 0)
+                elif each != number:
+                    printed = 0
+                if each != number:
+                    error_console.print(f"member {each}", highlight=False)
+                number, new = each, slice(printed, chosen.points)
+                columns = [chosen.read(name, new) for name in ("time", *names)]
+                for row in zip(*columns, strict=True):
+                    print("\t".join(f"{value:.9g}" for value in row))
+                sys.stdout.flush()
+                came, printed = came or chosen.points > printed, chosen.points
+            if came:
+                heard, noted = time.monotonic(), False
             elif not noted and time.monotonic() - heard > QUIET_SECOND:
                 error_console.print(quiet_note(time.monotonic() - heard), highlight=False)
                 noted = True
@@ -156,16 +172,19 @@ def tail(
 def watch(
     path: TraceFile, signals: Signals = None, member: Member = None, debug: Debug = False
 ) -> None:
-    """Watch a run from another terminal: how far it is, and its signals, until it has ended."""
+    """Watch a run from another terminal: how far it is, and its signals, until it has ended. Of an
+    ensemble, the member that is being simulated.
+    """
     from rich.live import Live
 
     from cosim.report.live import live_view
-    from cosim.trace.follow import follow
+    from cosim.trace.follow import follow, viewed
 
     points, heard = -1, time.monotonic()
     with interruptible("The run goes on."), Live(console=console, auto_refresh=False) as live:
         for trace in follow(path):
-            chosen = trace if member is None else trace.member(member)
+            now = viewed(trace, member)
+            chosen = trace if now is None else trace.member(now)
             if trace.points != points:
                 points, heard = trace.points, time.monotonic()
             view = live_view(chosen, matched(chosen, signals), time.monotonic() - heard)

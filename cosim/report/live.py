@@ -23,9 +23,13 @@ def live_view(trace: Trace, names: list[str], quiet_second: float) -> Group:
     """
     times = trace.read("time", slice(-1, None))
     reached = f"{MICRO * times[0]:.6g} us" if len(times) else "nothing yet"
+    who = ""
+    if trace.members is not None and trace.number is not None:
+        done = sum(status == "complete" for status in trace.member_statuses)
+        who = f"  member {trace.number} ({done} of {trace.members} complete)"
     lines = [
         Text.from_markup(
-            f"[bold]{escape(str(trace.path))}[/]  {trace.status}  {trace.points:,} points, "
+            f"[bold]{escape(str(trace.path))}[/]{who}  {trace.status}  {trace.points:,} points, "
             f"{reached}"
         )
     ]

@@ -16,13 +16,14 @@ POINTS = 4000
 """Of a curve as drawn: peaks are kept."""
 
 
-def draw_trace(trace: Trace, names: Sequence[str], path: Path) -> None:
-    """Draw signals of one run or one member.
+def draw_trace(members: Sequence[Trace], names: Sequence[str], path: Path) -> None:
+    """Draw signals of a run, or of members of an ensemble over each other.
 
     Raises:
         ConfigurationError: too many to be seen, or a file type that cannot be drawn.
-        TraceError: the trace holds an ensemble, or is damaged.
+        TraceError: the trace is damaged.
     """
+    trace, thin = members[0], len(members) > 1
     panels: dict[tuple[str, str], list[str]] = {}
     for name in names:
         block, _, node = name.partition(".")
@@ -38,9 +39,13 @@ def draw_trace(trace: Trace, names: Sequence[str], path: Path) -> None:
         layout="constrained",
     )  # fmt: skip
     for axis, ((_, unit), group) in zip(axes[:, 0], panels.items(), strict=True):
-        for name in group:
-            time_second, values = trace.decimated(name, POINTS)
-            axis.plot(MICRO * time_second, values, lw=0.9, label=name)
+        for number, name in enumerate(group):
+            for member in members:
+                time_second, values = member.decimated(name, POINTS)
+                axis.plot(
+                    MICRO * time_second, values, color=f"C{number % 10}", lw=0.5 if thin else 0.9,
+                    alpha=0.6 if thin else 1, label=name if member is trace else None,
+                )  # fmt: skip
         axis.set_ylabel(unit)
         axis.grid(alpha=0.3)
         axis.legend(
@@ -48,7 +53,8 @@ def draw_trace(trace: Trace, names: Sequence[str], path: Path) -> None:
             bbox_to_anchor=(1.0, 1.0), ncols=math.ceil(len(group) / LEGEND_LINES),
         )  # fmt: skip
     axes[-1, 0].set_xlabel("circuit time (us)")
-    figure.suptitle(f"{trace.path.name}: {trace.status}", fontsize="small")
+    what = f"{len(members)} members" if thin else trace.status
+    figure.suptitle(f"{trace.path.name}: {what}", fontsize="small")
     try:
         save_figure(figure, path)
     except ValueError:  # matplotlib's, of the ending

@@ -321,6 +321,11 @@ class Trace(Table):
         """Number of members of an ensemble."""
         return len(self.member_statuses) or None
 
+    @property
+    def number(self) -> int | None:
+        """Of a member of an ensemble: which."""
+        return self._member
+
     def member(self, index: int) -> "Trace":
         """One member of an ensemble.
 

@@ -107,7 +107,7 @@ from cosim.report.trace_figure import draw_trace
 from cosim.trace import Trace
 started = time.perf_counter()
 with Trace.open(sys.argv[1]) as trace:
-    draw_trace(trace, ["block_50.out"], Path(sys.argv[2]))
+    draw_trace([trace], ["block_50.out"], Path(sys.argv[2]))
 spent = time.perf_counter() - started
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 print(json.dumps({"second": spent, "megabyte": peak}))
