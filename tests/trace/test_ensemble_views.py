@@ -43,4 +43,4 @@ def test_tail_and_watch_show_the_last_member(path: Path) -> None:
     assert float(rows[-1][1]) == pytest.approx(1.000001)
     done = CliRunner().invoke(app, ["watch", str(path)])
     assert done.exit_code == 0, done.output
-    assert "member 1 (1 of 3 complete)" in done.output.replace("\n", " ")
+    assert "member 1 (1 of 3 complete)" in " ".join(done.output.split())
