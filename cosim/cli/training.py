@@ -35,7 +35,8 @@ def train_with_progress(
     """Train and store a task's model; the folder it is in."""
     import torch
 
-    from cosim.diffusion.score.store import PROJECT_MODELS, model_folder, save_model
+    from cosim.diffusion.score.model_files import PROJECT_MODELS
+    from cosim.diffusion.score.store import model_folder, save_model
     from cosim.diffusion.score.tasks import get_task
     from cosim.diffusion.score.training import evaluate
     from cosim.diffusion.score.training import train as train_model
@@ -105,7 +106,7 @@ def train(
 def _train_codec(task: str, seed: int, data: Path | None, progress: Progress) -> None:
     """Train and store what turns a task's images into latents and back."""
     from cosim.diffusion.score.codec import load_codec, save_codec, train_codec
-    from cosim.diffusion.score.store import PROJECT_MODELS
+    from cosim.diffusion.score.model_files import PROJECT_MODELS
 
     bar = progress.add_task(f"{task}: images", total=None, loss=float("nan"))
     codec = train_codec(

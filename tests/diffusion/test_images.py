@@ -18,7 +18,7 @@ from cosim.diffusion.score.images import (
     handwritten_digits,
     read_idx,
 )
-from cosim.diffusion.score.store import PROJECT_MODELS
+from cosim.diffusion.score.model_files import PROJECT_MODELS
 from cosim.diffusion.score.tasks import get_task
 from cosim.errors import ConfigurationError, ModelError
 

@@ -22,6 +22,7 @@ from safetensors.torch import load, save
 from torch import nn
 
 from cosim.diffusion.score.images import SOURCES
+from cosim.diffusion.score.model_files import write_model_files
 from cosim.errors import ModelError
 
 LATENT_PER_UNIT = 8.0
@@ -190,8 +191,6 @@ def save_codec(codec: Codec, folder: Path) -> None:
     Raises:
         ModelError: the folder cannot be written.
     """
-    from cosim.diffusion.score.store import write_model_files
-
     weights = save(
         {f"autoencoder.{k}": v.contiguous() for k, v in codec.autoencoder.state_dict().items()}
         | {f"classifier.{k}": v.contiguous() for k, v in codec.classifier.state_dict().items()}

@@ -5,7 +5,6 @@ Nothing is ever unpickled; a file that does not fit its task is refused by name.
 
 import hashlib
 import json
-import os
 import platform
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,11 +15,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from cosim.diffusion.score.model_files import PROJECT_MODELS, write_model_files
 from cosim.diffusion.score.network import ScoreNetwork
 from cosim.diffusion.score.tasks import Task, TrainingRecipe
 from cosim.errors import ModelError
-
-PROJECT_MODELS = Path(__file__).resolve().parents[3] / "models"
 
 
 class ModelCard(BaseModel):
@@ -99,32 +97,6 @@ def save_model(
     paths = weights_path(task.name, folder), card_path(task.name, folder)
     write_model_files(task.name, folder, dict(zip(paths, (weights, text), strict=True)))
     return card
-
-
-def write_model_files(task: str, folder: Path, contents: dict[Path, bytes]) -> None:
-    """Write files of a model into its folder; each appears whole or not at all.
-
-    Raises:
-        ModelError: the folder cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, content in contents.items():
-            _replace(path, content)
-    except OSError as error:
-        raise ModelError(
-            f"The model of '{task}' cannot be written to {folder}: {error}. "
-            "Choose a folder that can be written with --output."
-        ) from None
-
-
-def _replace(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def model_folder(task: Task) -> Path:

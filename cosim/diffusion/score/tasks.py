@@ -144,7 +144,7 @@ def _moons(count: int, generator: torch.Generator) -> torch.Tensor:
 
 def _latents_class(task: str, label: int, count: int, generator: torch.Generator) -> torch.Tensor:
     from cosim.diffusion.score.codec import sample_latents
-    from cosim.diffusion.score.store import PROJECT_MODELS
+    from cosim.diffusion.score.model_files import PROJECT_MODELS
 
     return sample_latents(task, label, count, generator, PROJECT_MODELS)
 

@@ -204,7 +204,7 @@ def evaluate(task: Task, trained: Trained, seed: int) -> dict[str, float]:
 def class_accuracy(task: Task, network: ConditionalScoreNetwork, label: int, seed: int) -> float:
     """Part of software samples of a class whose decoded images the classifier takes for it."""
     from cosim.diffusion.score.codec import load_codec
-    from cosim.diffusion.score.store import PROJECT_MODELS
+    from cosim.diffusion.score.model_files import PROJECT_MODELS
 
     start = initial_states(ACCURACY_SAMPLES, network.states, seed)
     samples = heun(network.given(label), task.sampling_sde, start, EVALUATION_STEPS).numpy()

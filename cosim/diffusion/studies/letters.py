@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from cosim.diffusion.score.codec import load_codec
-from cosim.diffusion.score.store import PROJECT_MODELS
+from cosim.diffusion.score.model_files import PROJECT_MODELS
 from cosim.diffusion.studies.generation import CIRCUIT, metrics, states_at
 from cosim.diffusion.studies.study import Beside, Finding, Workspace
 from cosim.report.figures import draw_points

@@ -1,0 +1,34 @@
+"""Where models are, and how their files are written: whole or not at all."""
+
+import os
+from pathlib import Path
+
+from cosim.errors import ModelError
+
+PROJECT_MODELS = Path(__file__).resolve().parents[3] / "models"
+
+
+def write_model_files(task: str, folder: Path, contents: dict[Path, bytes]) -> None:
+    """Write files of a model into its folder; each appears whole or not at all.
+
+    Raises:
+        ModelError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, content in contents.items():
+            _replace(path, content)
+    except OSError as error:
+        raise ModelError(
+            f"The model of '{task}' cannot be written to {folder}: {error}. "
+            "Choose a folder that can be written with --output."
+        ) from None
+
+
+def _replace(path: Path, content: bytes) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
