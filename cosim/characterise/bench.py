@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
+from cosim.netlist.netlist import inner_nodes
 from cosim.process.process import Process
 
 Analyse = Callable[[str], dict[str, np.ndarray]]
@@ -37,6 +38,11 @@ def bench_circuit(
     circuit.V("dd", "vdd", circuit.gnd, supply_volt)
     circuit.V("analog_ground", "analog_ground", circuit.gnd, supply_volt / 2)
     return circuit
+
+
+def at_rest(circuit: Circuit) -> list[str]:
+    """What an operating point has to say: output, supply current, every node inside the blocks."""
+    return ["v(out)", "i(vdd)", *(f"v({node})" for node in inner_nodes(circuit))]
 
 
 def corner_hertz(frequency: np.ndarray, magnitude: np.ndarray) -> float:

@@ -80,6 +80,10 @@ class TestBench(Protocol):
     def netlist(self) -> str:
         """Its main analysis, ready for ngspice."""
 
+    @property
+    def sisters(self) -> dict[str, str]:
+        """Further ones by name, for what the main one does not show."""
+
     def measure(self) -> Measured:
         """The spec sheet."""
 
@@ -473,14 +477,19 @@ def measure(block: str, condition: Condition) -> Sheet:
     return Sheet(condition, bench.measure())
 
 
-def bench_netlist(block: str, condition: Condition, model_folder: Path | None = None) -> str:
-    """The main netlist of a block's bench, ready for plain `ngspice -b`.
+def bench_netlists(
+    block: str, condition: Condition, model_folder: Path | None = None
+) -> dict[str, str]:
+    """The netlists of a block's bench, ready for plain `ngspice -b`: the main one by the block's
+    name, its sisters as `block_sister`.
 
     Args:
         model_folder: of the transistor models, as the netlist names it.
     """
-    process = _process(condition, model_folder)
-    return find_bench(block).build(condition, process, _NotRun()).netlist
+    bench = find_bench(block).build(condition, _process(condition, model_folder), _NotRun())
+    return {block: bench.netlist} | {
+        f"{block}_{name}": text for name, text in bench.sisters.items()
+    }
 
 
 def _process(condition: Condition, model_folder: Path | None = None) -> Process:

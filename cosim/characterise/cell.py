@@ -1,6 +1,7 @@
 """Test bench of the 1T1R cell: I-V loops, conductance levels, write-verify programming, noise."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from PySpice.Spice.Netlist import Circuit
@@ -47,6 +48,8 @@ class CellSpecBench:
             GATE_VOLTS[1],
             self.card.maximum_gap_metre,
         )
+
+    sisters: ClassVar[dict[str, str]] = {}
 
     def measure(self) -> Measured:
         """The spec sheet.

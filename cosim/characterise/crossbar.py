@@ -1,6 +1,7 @@
 """Spec sheet of the crossbar: product error by size with and without wires, IR drop, settling."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from PySpice.Spice.Netlist import Circuit
@@ -14,6 +15,8 @@ from cosim.circuits.crossbar import (
     WireSegment,
     column_nodes,
 )
+from cosim.netlist.netlist import Transient, with_analysis
+from cosim.netlist.waveform import piecewise_linear
 from cosim.process.process import Process
 
 SIZES = (4, 8, 16, 32)
@@ -23,6 +26,7 @@ WIRE = WireSegment(resistance_ohm=2.5, capacitance_farad=1e-15)
 DRIVE_VOLT = 0.3
 SEED = 1
 SETTLED_SIZE = 16
+READ_SECOND, EDGE_SECOND = 0.5e-9, 10e-12
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,33 @@ class CrossbarSheet:
 
     @property
     def netlist(self) -> str:
-        """The operating point of the smallest array with wires."""
-        return self._bench(SIZES[0], WIRE)[0].netlist
+        """The smallest array with wires: each row is read by itself, then all at once."""
+        bench, _, volts = self._bench(SIZES[0], WIRE)
+        rows = len(volts)
+        circuit = self._placed(bench.crossbar)
+        for row, volt in enumerate(volts):
+            edges = READ_SECOND * np.array([row, row + 1, rows + 1, rows + 2]) + EDGE_SECOND
+            levels = np.array([DRIVE_VOLT, 0.0, volt, 0.0])
+            time = np.stack([edges, edges + EDGE_SECOND], axis=1).ravel()
+            before = np.concatenate([[0.0], levels[:-1]])
+            volts_over_time = np.stack([before, levels], axis=1).ravel()
+            piecewise_linear(
+                circuit,
+                f"bit_line_{row}",
+                "analog_ground",
+                np.concatenate([[0.0], time]),
+                np.concatenate([[0.0], volts_over_time]),
+            )
+        far = 2 * bench.crossbar.columns - 1
+        recorded = [
+            *(f"i(v{line})" for line in column_nodes(bench.crossbar.columns)),
+            *(f"v(xcrossbar.bit_{row}_{far})" for row in range(rows)),
+            *(f"v(xcrossbar.source_{line}_0)" for line in range(far + 1)),
+        ]
+        line = Transient((rows + 3) * READ_SECOND, READ_SECOND / 100).line
+        return with_analysis(circuit, line, recorded, self._options)
+
+    sisters: ClassVar[dict[str, str]] = {}
 
     def measure(self) -> Measured:
         """The spec sheet.
@@ -101,22 +130,36 @@ class CrossbarSheet:
             np.full((SETTLED_SIZE, SETTLED_SIZE), siemens) for siemens in reversed(WINDOW_SIEMENS)
         )
         crossbar = Crossbar("crossbar", full, least, self.cell, WIRE)
-        circuit = Circuit("crossbar_step")
+        circuit = self._placed(crossbar)
+        for row in range(SETTLED_SIZE):
+            piecewise_linear(
+                circuit, f"bit_line_{row}", "analog_ground",
+                np.array([0.0, EDGE_SECOND]), np.array([0.0, DRIVE_VOLT]),
+            )  # fmt: skip
+        last = column_nodes(SETTLED_SIZE)[-2:]
+        recorded = [f"i(v{line})" for line in last]
+        line = Transient(0.5e-9, 2e-12).line
+        vectors = self.simulator.analyse(with_analysis(circuit, line, recorded, self._options))
+        plus, minus = (vectors[f"v{line}#branch"] for line in last)
+        return vectors["time"], plus - minus
+
+    @property
+    def _options(self) -> str:
+        return f".options reltol=1e-5{' klu' if self.klu else ''}"
+
+    def _placed(self, crossbar: Crossbar) -> Circuit:
+        """A crossbar with its word lines on and its source lines at the analog ground; the bit
+        lines are left to be driven.
+        """
+        circuit = Circuit(f"{crossbar.rows} x {crossbar.columns} crossbar")
         if self.process is not None:
             self.process.apply(circuit)
         circuit.subcircuit(crossbar)
+        circuit.V("analog_ground", "analog_ground", circuit.gnd, READ.source_volt)
         for node in crossbar.external_nodes:
-            volt: float | str = READ.source_volt
             if node.startswith("word"):
-                volt = READ.word_volt
-            elif node.startswith("bit"):
-                volt = f"PWL(0 {READ.source_volt!r} 10p {READ.source_volt + DRIVE_VOLT!r})"
-            circuit.V(node, node, circuit.gnd, volt)
+                circuit.V(node, node, circuit.gnd, READ.word_volt)
+            elif node.startswith("source"):
+                circuit.V(node, node, "analog_ground", 0)
         circuit.X("crossbar", crossbar.name, *crossbar.external_nodes)
-        last = column_nodes(SETTLED_SIZE)[-2:]
-        vectors = self.simulator.analyse(
-            f"{circuit}.options reltol=1e-5{' klu' if self.klu else ''}\n"
-            f".save {' '.join(f'i(v{line})' for line in last)}\n.tran 2p 0.5n 0 2p\n.end\n"
-        )
-        plus, minus = (vectors[f"v{line}#branch"] for line in last)
-        return vectors["time"], plus - minus
+        return circuit

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
-from cosim.characterise.bench import Analyse, Measured, bench_circuit, settling_second
+from cosim.characterise.bench import Analyse, Measured, at_rest, bench_circuit, settling_second
 from cosim.circuits.dac import EDGE_SECOND, DacSpec
+from cosim.netlist.netlist import Tolerances, Transient, with_analysis
 from cosim.process.process import Process
 
 FULL_SCALE_VOLT = 0.1
@@ -14,6 +15,7 @@ FULL_SCALE_VOLT = 0.1
 LOAD_OHM = 20e3
 """The two hidden layers' columns."""
 STEP_SECOND, STOP_SECOND = 50e-9, 550e-9
+BIT_SECOND = 200e-9
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,26 @@ class DacBench:
         return self._switching(half - 1, half)
 
     @property
+    def sisters(self) -> dict[str, str]:
+        """Each bit by itself, one after the other; output and current over a reference."""
+        still, circuit = self._circuit(), self._circuit()
+        high, edge = self.supply_volt, EDGE_SECOND
+        for bit in range(self.spec.bits):
+            start = (bit + 1) * BIT_SECOND
+            circuit.V(
+                f"bit_{bit}", f"bit_{bit}", circuit.gnd,
+                f"PULSE(0 {high!r} {start!r} {edge!r} {edge!r} {BIT_SECOND - edge!r} 1)",
+            )  # fmt: skip
+        line = Transient((self.spec.bits + 1) * BIT_SECOND, 1e-9).line
+        for bit in range(self.spec.bits):
+            still.V(f"bit_{bit}", f"bit_{bit}", still.gnd, high * (bit % 2))
+        sweep = f".dc Vreference_high 0 {2 * FULL_SCALE_VOLT!r} {FULL_SCALE_VOLT / 10!r}"
+        return {
+            "bits": with_analysis(circuit, line, ["v(out)"], ".options reltol=1e-5"),
+            "reference": with_analysis(still, sweep, at_rest(still), Tolerances().line),
+        }
+
+    @property
     def _transfer(self) -> str:
         """The sweep of all codes."""
         circuit = self._circuit()
@@ -46,7 +68,7 @@ class DacBench:
                 ),
             )  # fmt: skip
         last = 2**self.spec.bits - 1
-        return f"{circuit}.save v(code) v(out) i(vdd)\n.dc Vcode 0 {last} 1\n.end\n"
+        return with_analysis(circuit, f".dc Vcode 0 {last} 1", ["v(code)", "v(out)", "i(vdd)"])
 
     def measure(self) -> Measured:
         """The spec sheet; errors in parts of a step of one code (LSB). Curves: `transfer` (code,
@@ -110,7 +132,9 @@ class DacBench:
                 f"PWL(0 {first!r} {STEP_SECOND!r} {first!r} "
                 f"{STEP_SECOND + EDGE_SECOND!r} {last!r})",
             )  # fmt: skip
-        return (
-            f"{circuit}.options reltol=1e-5\n.save v(out)\n"
-            f".tran 0.2n {STOP_SECOND!r} 0 0.2n\n.end\n"
+        return with_analysis(
+            circuit,
+            Transient(STOP_SECOND, 0.2e-9).line,
+            ["v(out)"],
+            ".options reltol=1e-5",
         )

@@ -5,6 +5,7 @@ those of the other columns inhibited at the bit line's voltage. Then another row
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from PySpice.Spice.Netlist import Circuit
@@ -13,6 +14,7 @@ from cosim.characterise.bench import Analyse, Measured
 from cosim.circuits.cell_1t1r import READ_VOLT, SET, SWITCHING_OPTIONS, WORD_SUPPLY_VOLT, Cell1T1R
 from cosim.circuits.decoder import RowDecoder
 from cosim.circuits.rram import Rram, RramCard, nanometre
+from cosim.netlist.netlist import with_analysis
 from cosim.netlist.waveform import piecewise_linear
 from cosim.process.process import Process
 
@@ -68,14 +70,15 @@ class DecoderBench:
             "decoder", decoder.name, *before, "all_rows", "word_supply", "vdd_word",
             *(f"word_line_{row}" for row in range(ROWS)),
         )  # fmt: skip
-        saved = [f"v(word_line_{row})" for row in range(ROWS)] + [
-            f"v({_gap(row, column)})" for row in range(ROWS) for column in range(COLUMNS)
+        recorded = [
+            *(f"v(word_line_{row})" for row in range(ROWS)),
+            *("v(address_0)", "i(vvdd_word)", f"i(vbit_line_{ADDRESSED})"),
+            *(f"v({_gap(row, column)})" for row in range(ROWS) for column in range(COLUMNS)),
         ]
         stop = STOP_SECOND + 2 * START_SECOND
-        return (
-            f"{circuit}{SWITCHING_OPTIONS}\n.save {' '.join(saved)} v(address_0) i(vvdd_word)\n"
-            f".tran 5n {stop!r}\n.end\n"
-        )
+        return with_analysis(circuit, f".tran 5n {stop!r}", recorded, SWITCHING_OPTIONS)
+
+    sisters: ClassVar[dict[str, str]] = {}
 
     @staticmethod
     def _step(circuit: Circuit, node: str, levels: list[tuple[float, float]]) -> None:

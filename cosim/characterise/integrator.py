@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
-from cosim.characterise.bench import Analyse, Curve, Measured, bench_circuit
+from cosim.characterise.bench import Analyse, Curve, Measured, at_rest, bench_circuit
 from cosim.circuits.integrator import HOLD_SECOND, SWITCH_EDGE_SECOND
-from cosim.netlist.netlist import Tolerances
+from cosim.netlist.netlist import Tolerances, Transient, with_analysis
 from cosim.netlist.waveform import piecewise_linear
 from cosim.process.process import Process
 
@@ -68,7 +68,21 @@ class IntegratorBench:
     def netlist(self) -> str:
         """Precharge, ramp and hold."""
         stop = PRECHARGE_SECOND + 1.5 * RAMP_SECOND
-        return self._text(self._switched(RAMP_VOLT, RAMP_SECOND), f".tran 5n {stop!r} 0 20n")
+        return self._text(self._switched(RAMP_VOLT, RAMP_SECOND), f".tran 5n {stop!r} 0 5n")
+
+    @property
+    def sisters(self) -> dict[str, str]:
+        """Precharge at rest over the initial value; what the switches inject at the handover."""
+        circuit = self._switched(RAMP_VOLT, RAMP_SECOND)
+        sweep = f".dc Vinitial {-RAMP_VOLT!r} {RAMP_VOLT!r} {RAMP_VOLT / 10!r}"
+        handover = self._text(
+            self._switched(0.0, RAMP_SECOND, initial_volt=0.0),
+            Transient(2 * PRECHARGE_SECOND, 0.5e-9).line,
+        )
+        return {
+            "precharge": with_analysis(circuit, sweep, at_rest(circuit), Tolerances().line),
+            "handover": handover,
+        }
 
     def ramp(self) -> Curve:
         """Time and output of precharge, ramp and hold."""
@@ -91,8 +105,10 @@ class IntegratorBench:
         vectors = self._run(circuit, f".tran 1u {LEAK_SECOND!r} 0 5u")
         return vectors["time"], vectors["out"] - self.supply_volt / 2
 
-    def _switched(self, input_volt: float, input_second: float) -> Circuit:
-        circuit = self._circuit()
+    def _switched(
+        self, input_volt: float, input_second: float, initial_volt: float = INITIAL_VOLT
+    ) -> Circuit:
+        circuit = self._circuit(initial_volt)
         high, edge, begin = self.supply_volt, SWITCH_EDGE_SECOND / 2, PRECHARGE_SECOND
         release, end = begin - HOLD_SECOND, begin + input_second
         for node, reference, time, volt in (
@@ -103,10 +119,10 @@ class IntegratorBench:
             piecewise_linear(circuit, node, reference, np.array(time), np.array(volt))
         return circuit
 
-    def _circuit(self) -> Circuit:
+    def _circuit(self, initial_volt: float = INITIAL_VOLT) -> Circuit:
         circuit = bench_circuit("integrator_bench", self.integrator, self.process, self.supply_volt)
         circuit.R("in", "input", "sum", INPUT_OHM)
-        circuit.V("initial", "initial", "analog_ground", -INITIAL_VOLT)
+        circuit.V("initial", "initial", "analog_ground", -initial_volt)
         circuit.X(
             "device", self.integrator.name, "sum", "initial", "out", "run", "precharge",
             "analog_ground", "vdd", circuit.gnd,
@@ -118,4 +134,4 @@ class IntegratorBench:
 
     @staticmethod
     def _text(circuit: Circuit, analysis: str) -> str:
-        return f"{circuit}{Tolerances().line}\n.save v(out)\n{analysis}\n.end\n"
+        return with_analysis(circuit, analysis, ["v(out)"], Tolerances().line)

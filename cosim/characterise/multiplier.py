@@ -5,7 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
-from cosim.characterise.bench import RESPONSE, Analyse, Measured, bench_circuit, corner_hertz
+from cosim.characterise.bench import (
+    RESPONSE,
+    Analyse,
+    Measured,
+    at_rest,
+    bench_circuit,
+    corner_hertz,
+)
+from cosim.netlist.netlist import Tolerances, Transient, with_analysis
 from cosim.process.process import Process
 
 RANGE_VOLT, POINTS = 0.4, 9
@@ -55,7 +63,28 @@ class MultiplierBench:
         """The products of all levels of a, for each of b."""
         step = 2 * RANGE_VOLT / (POINTS - 1)
         sweep = f"{-RANGE_VOLT!r} {RANGE_VOLT + step / 2!r} {step!r}"
-        return f"{self._driven('0', '0')}.save v(out) i(vdd)\n.dc Va {sweep} Vb {sweep}\n.end\n"
+        circuit = self._driven("0", "0")
+        analysis = f".dc Va {sweep} Vb {sweep}"
+        return with_analysis(circuit, analysis, at_rest(circuit), Tolerances().line)
+
+    @property
+    def sisters(self) -> dict[str, str]:
+        """Steps of both inputs, one after the other: each by itself and both together; the
+        small-signal response.
+        """
+        a, b = (
+            f"PULSE({-RANGE_VOLT!r} {RANGE_VOLT!r} {start} 5n 5n 0.4u 10u)"
+            for start in ("50n", "0.25u")
+        )
+        return {
+            "step": with_analysis(
+                self._driven(a, b),
+                Transient(0.9e-6, 0.5e-9).line,
+                ["v(out)"],
+                Tolerances().line,
+            ),
+            "response": self._response("0 ac 1", f"{RANGE_VOLT!r}"),
+        }
 
     def _driven(self, a: str, b: str) -> Circuit:
         circuit = bench_circuit("multiplier_bench", self.multiplier, self.process, self.supply_volt)
@@ -67,8 +96,11 @@ class MultiplierBench:
         return circuit
 
     def _gain(self, a: str, b: str) -> tuple[np.ndarray, np.ndarray]:
-        vectors = self.analyse(f"{self._driven(a, b)}.save v(out)\n{RESPONSE}\n.end\n")
+        vectors = self.analyse(self._response(a, b))
         return np.real(vectors["frequency"]), np.abs(vectors["out"])
+
+    def _response(self, a: str, b: str) -> str:
+        return with_analysis(self._driven(a, b), RESPONSE, ["v(out)"])
 
 
 def _decibel(ratio: float) -> float:

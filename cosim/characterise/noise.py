@@ -3,6 +3,7 @@ whose variance must grow as that of Brownian motion.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from PySpice.Spice.Netlist import Circuit
@@ -11,6 +12,7 @@ from scipy.stats import kurtosis
 
 from cosim.characterise.bench import Analyse, Measured
 from cosim.circuits.noise import TransientNoise
+from cosim.netlist.netlist import Transient, with_analysis
 
 RMS_VOLT, HOLD_SECOND = 0.1, 100e-9
 SOURCES, HOLDS, STEPS_PER_HOLD = 32, 1000, 5
@@ -37,8 +39,10 @@ class NoiseBench:
         for source in range(SOURCES):
             circuit.X(f"device_{source}", block.name, f"out_{source}", circuit.gnd)
         step, stop = HOLD_SECOND / STEPS_PER_HOLD, HOLDS * HOLD_SECOND
-        saved = " ".join(f"v(out_{source})" for source in range(SOURCES))
-        return f"{circuit}.save {saved}\n.tran {step!r} {stop!r} 0 {step!r}\n.end\n"
+        recorded = [f"v(out_{source})" for source in range(SOURCES)]
+        return with_analysis(circuit, Transient(stop, step).line, recorded)
+
+    sisters: ClassVar[dict[str, str]] = {}
 
     def measure(self) -> Measured:
         """The spec sheet; curves `wave` (time, volts of a source), `draws` (index, all draws),

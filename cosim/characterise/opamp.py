@@ -11,13 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
-from cosim.characterise.bench import Analyse, Measured
+from cosim.characterise.bench import Analyse, Measured, at_rest
 from cosim.circuits.opamp import OpAmpSpec
+from cosim.netlist.netlist import Tolerances, Transient, with_analysis
 from cosim.process.process import Process
 
 LOAD_OHM = 50e3
 STEP_VOLT, SMALL_STEP_VOLT = 0.8, 0.05
 STEP_SECOND = 1.5e-6
+GUARDED_SECOND = 1e-6
 TRACKING_VOLT = 10e-3
 SPOT_HERTZ = 100e3
 LOW_HERTZ = 10.0
@@ -85,16 +87,36 @@ class OpAmpBench:
         """The open-loop response."""
         return self._open_loop_text("differential")
 
+    @property
+    def sisters(self) -> dict[str, str]:
+        """The follower: steps with its load, whose ringing shows the phase margin; the input's
+        whole range. Currents are recorded at rest: at edges they jump, and depend on the steps.
+        """
+        follower = self._follower("0")
+        sweep = f".dc Vin 0 {self.spec.supply_volt!r} 0.05"
+        return {
+            "small_step": self._step_text(SMALL_STEP_VOLT, GUARDED_SECOND),
+            "large_step": self._step_text(STEP_VOLT, GUARDED_SECOND),
+            "follower": with_analysis(follower, sweep, at_rest(follower), Tolerances().line),
+        }
+
     def step(self, volt: float, stop_second: float) -> tuple[np.ndarray, np.ndarray]:
         """Time [n] and output of the follower [n] for a step up and, at half time, down again."""
+        vectors = self.analyse(self._step_text(volt, stop_second))
+        return vectors["time"], vectors["out"]
+
+    def _step_text(self, volt: float, stop_second: float) -> str:
         ground = self._ground
         low, high = ground - volt / 2, ground + volt / 2
         circuit = self._follower(
-            f"PULSE({low!r} {high!r} 50n 1n 1n {stop_second / 2!r} {2 * stop_second!r})"
+            f"PULSE({low!r} {high!r} 50n 5n 5n {stop_second / 2!r} {2 * stop_second!r})"
         )
-        step = stop_second / 2000
-        vectors = self._run(circuit, f".save v(out)\n.tran {step!r} {stop_second!r} 0 {step!r}")
-        return vectors["time"], vectors["out"]
+        return with_analysis(
+            circuit,
+            Transient(stop_second, stop_second / 2000).line,
+            ["v(out)"],
+            Tolerances().line,
+        )
 
     # -- benches ----------------------------------------------------------------------------
 
@@ -137,7 +159,7 @@ class OpAmpBench:
         circuit.L("loop", "out", "minus", 1e9)
         circuit.C("loop", "drive", "minus", 1e6)
         self._add(circuit, "plus", "minus")
-        return f"{circuit}.save v(out)\n.ac dec 40 1 1g\n.end\n"
+        return with_analysis(circuit, ".ac dec 40 1 1g", ["v(out)"])
 
     def _slew(self) -> tuple[float, float]:
         """Steepest slope between 20 % and 80 % of a large step, up and down."""

@@ -9,15 +9,17 @@ from cosim.characterise.bench import (
     RESPONSE,
     Analyse,
     Measured,
+    at_rest,
     bench_circuit,
     corner_hertz,
     settling_second,
 )
+from cosim.netlist.netlist import Tolerances, Transient, with_analysis
 from cosim.process.process import Process
 
 ROW_OHM = 1.2e3
 """An array row: 28 cells of 0.03 mS to virtual grounds."""
-RANGE_VOLT = 0.8
+RANGE_VOLT, ON_VOLT = 0.8, 0.3
 LOW_VOLT, HIGH_VOLT = -0.3, 0.6
 EDGE_SECOND, STOP_SECOND = 0.2e-6, 2e-6
 
@@ -37,11 +39,8 @@ class ReluBench:
         drive, out = self._signals(vectors)
         error = out - np.maximum(drive, 0)
         knee = np.abs(drive) < 0.02
-        on, off = self._gain(0.3), self._gain(-0.3)
-        step = self._run(
-            self._driven(f"PULSE({LOW_VOLT!r} {HIGH_VOLT!r} {EDGE_SECOND!r} 1n 1n 0.8u 10u)"),
-            f".tran 1n {STOP_SECOND!r} 0 1n",
-        )
+        on, off = self._gain(ON_VOLT), self._gain(-ON_VOLT)
+        step = self.analyse(self._step())
         time, rise = step["time"], self._signals(step)[1]
         up = time < EDGE_SECOND + 0.8e-6
         return Measured(
@@ -60,7 +59,19 @@ class ReluBench:
     @property
     def netlist(self) -> str:
         """The transfer."""
-        return self._text(self._driven("0"), f".dc Vin {-RANGE_VOLT!r} {RANGE_VOLT!r} 5m", "i(vdd)")
+        circuit = self._driven("0")
+        sweep = f".dc Vin {-RANGE_VOLT!r} {RANGE_VOLT!r} 5m"
+        return with_analysis(circuit, sweep, ["v(input)", *at_rest(circuit)], Tolerances().line)
+
+    @property
+    def sisters(self) -> dict[str, str]:
+        """The edge, on and off; the small-signal response while it conducts."""
+        return {"step": self._step(), "response": self._response(ON_VOLT)}
+
+    def _step(self) -> str:
+        pulse = f"PULSE({LOW_VOLT!r} {HIGH_VOLT!r} {EDGE_SECOND!r} 1n 1n 0.8u 10u)"
+        line = Transient(STOP_SECOND, 0.5e-9).line
+        return with_analysis(self._driven(pulse), line, ["v(input)", "v(out)"], Tolerances().line)
 
     def _driven(self, source: str) -> Circuit:
         circuit = bench_circuit("relu_bench", self.relu, self.process, self.supply_volt)
@@ -69,17 +80,13 @@ class ReluBench:
         circuit.R("row", "out", "analog_ground", ROW_OHM)
         return circuit
 
-    def _run(self, circuit: Circuit, analysis: str) -> dict[str, np.ndarray]:
-        return self.analyse(self._text(circuit, analysis))
-
-    @staticmethod
-    def _text(circuit: Circuit, analysis: str, more: str = "") -> str:
-        return f"{circuit}.save v(input) v(out) {more}\n{analysis}\n.end\n"
+    def _response(self, at_volt: float) -> str:
+        return with_analysis(self._driven(f"{at_volt!r} ac 1"), RESPONSE, ["v(out)"])
 
     def _signals(self, vectors: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         ground = self.supply_volt / 2
         return vectors["input"] - ground, vectors["out"] - ground
 
     def _gain(self, at_volt: float) -> tuple[np.ndarray, np.ndarray]:
-        vectors = self._run(self._driven(f"{at_volt!r} ac 1"), RESPONSE)
+        vectors = self.analyse(self._response(at_volt))
         return np.real(vectors["frequency"]), np.abs(vectors["out"])

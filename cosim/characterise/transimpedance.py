@@ -5,7 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
-from cosim.characterise.bench import RESPONSE, Analyse, Measured, bench_circuit, corner_hertz
+from cosim.characterise.bench import (
+    RESPONSE,
+    Analyse,
+    Measured,
+    at_rest,
+    bench_circuit,
+    corner_hertz,
+)
+from cosim.netlist.netlist import Tolerances, Transient, with_analysis
 from cosim.process.process import Process
 
 LINE_SIEMENS, LINE_FARAD = 0.4e-3, 0.5e-12
@@ -52,10 +60,27 @@ class TransimpedanceBench:
     def netlist(self) -> str:
         """The transfer from the plus line's drive."""
         low, high = COMMON_VOLT - DIFFERENCE_VOLT, COMMON_VOLT + DIFFERENCE_VOLT
-        return (
-            f"{self._driven('0', repr(COMMON_VOLT))}.save v(out) v(drive_plus) i(vdd)\n"
-            f".dc Vplus {low!r} {high!r} {DIFFERENCE_VOLT / 20!r}\n.end\n"
+        circuit = self._driven("0", repr(COMMON_VOLT))
+        sweep = f".dc Vplus {low!r} {high!r} {DIFFERENCE_VOLT / 20!r}"
+        recorded = ["v(drive_plus)", *at_rest(circuit)]
+        return with_analysis(circuit, sweep, recorded, Tolerances().line)
+
+    @property
+    def sisters(self) -> dict[str, str]:
+        """A pulse on the plus line, then one on the minus line; the small-signal response."""
+        high = COMMON_VOLT + DIFFERENCE_VOLT
+        plus, minus = (
+            f"PULSE({COMMON_VOLT!r} {high!r} {start} 2n 2n 0.2u 10u)" for start in ("20n", "0.4u")
         )
+        return {
+            "step": with_analysis(
+                self._driven(plus, minus),
+                Transient(0.8e-6, 0.2e-9).line,
+                ["v(out)", "v(plus)", "v(minus)"],
+                Tolerances().line,
+            ),
+            "response": self._response_text("ac 1", ""),
+        }
 
     def _driven(self, plus: str, minus: str) -> Circuit:
         circuit = bench_circuit("transimpedance_bench", self.stage, self.process, self.supply_volt)
@@ -69,6 +94,9 @@ class TransimpedanceBench:
         return circuit
 
     def _gain(self, plus: str, minus: str) -> tuple[np.ndarray, np.ndarray]:
-        circuit = self._driven(f"{COMMON_VOLT!r} {plus}", f"{COMMON_VOLT!r} {minus}")
-        vectors = self.analyse(f"{circuit}.save v(out)\n{RESPONSE}\n.end\n")
+        vectors = self.analyse(self._response_text(plus, minus))
         return np.real(vectors["frequency"]), np.abs(vectors["out"])
+
+    def _response_text(self, plus: str, minus: str) -> str:
+        circuit = self._driven(f"{COMMON_VOLT!r} {plus}", f"{COMMON_VOLT!r} {minus}")
+        return with_analysis(circuit, RESPONSE, ["v(out)"])

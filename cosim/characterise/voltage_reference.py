@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from PySpice.Spice.Netlist import Circuit
 
-from cosim.characterise.bench import Analyse, Measured
+from cosim.characterise.bench import Analyse, Measured, at_rest
 from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.voltage_reference import VoltageReferenceSpec, add_reference
+from cosim.netlist.netlist import Tolerances, Transient, with_analysis
 from cosim.process.process import Process
 
 LOAD_AMPERE = 1e-3
@@ -30,10 +31,31 @@ class VoltageReferenceBench:
     def netlist(self) -> str:
         """Start-up: the supply rises in 10 us."""
         ramp = f"PWL(0 0 {RAMP_SECOND!r} {self.supply_volt!r})"
-        return (
-            f"{self._circuit(ramp)}.save v(out) v(vdd)\n"
-            f".tran {RAMP_SECOND / 100!r} {STOP_SECOND!r} 0 {RAMP_SECOND / 20!r} uic\n.end\n"
+        analysis = f".tran {RAMP_SECOND / 100!r} {STOP_SECOND!r} 0 {RAMP_SECOND / 200!r} uic"
+        return with_analysis(self._circuit(ramp), analysis, ["v(out)", "v(vdd)"], Tolerances().line)
+
+    @property
+    def sisters(self) -> dict[str, str]:
+        """The settled reference when its load draws a step and its supply falls by one; at rest,
+        while the supply is raised from nothing; the supply's ripple at the output.
+        """
+        low = (1 - SUPPLY_PART) * self.supply_volt
+        circuit = self._circuit(
+            f"PULSE({self.supply_volt!r} {low!r} 4u 50n 50n 2u 1)",
+            f"PULSE(0 {LOAD_AMPERE!r} 0.5u 50n 50n 1.5u 1)",
         )
+        line = Transient(8e-6, 4e-9).line
+        nominal = self._circuit(repr(self.supply_volt))
+        return {
+            "step": with_analysis(circuit, line, ["v(out)"], Tolerances().line),
+            "line": with_analysis(
+                nominal,
+                f".dc Vdd 0 {self.supply_volt!r} 0.05",
+                at_rest(nominal),
+                Tolerances().line,
+            ),
+            "response": self._response_text(f"{self.supply_volt!r} ac 1", "0"),
+        }
 
     def measure(self) -> Measured:
         """The spec sheet; curves `start_up` (time, output), `line` (supply, output), `load`
@@ -82,11 +104,14 @@ class VoltageReferenceBench:
         return circuit
 
     def _run(self, circuit: Circuit, analysis: str) -> dict[str, np.ndarray]:
-        return self.analyse(f"{circuit}.save v(out) v(vdd) i(vdd)\n{analysis}\n.end\n")
+        return self.analyse(with_analysis(circuit, analysis, ["v(out)", "v(vdd)", "i(vdd)"]))
 
     def _response(self, supply: str, load: str) -> tuple[np.ndarray, np.ndarray]:
-        vectors = self._run(self._circuit(supply, load), ".ac dec 20 10 100meg")
+        vectors = self.analyse(self._response_text(supply, load))
         return np.real(vectors["frequency"]), np.abs(vectors["out"])
+
+    def _response_text(self, supply: str, load: str) -> str:
+        return with_analysis(self._circuit(supply, load), ".ac dec 20 10 100meg", ["v(out)"])
 
 
 def _start_up(time: np.ndarray, out: np.ndarray) -> float:

@@ -16,6 +16,7 @@ from PySpice.Spice.Netlist import Circuit, Netlist, SubCircuit
 
 from cosim.circuits.rram import NANO, ReadOnlyCell, Rram, RramCard, RramDevice, nanometre
 from cosim.errors import NetlistError
+from cosim.netlist.netlist import Transient, with_analysis
 from cosim.netlist.waveform import piecewise_linear
 from cosim.process.process import AccessTransistor, Process
 
@@ -146,10 +147,11 @@ def loop_netlist(
     ):
         piecewise_linear(circuit, node, circuit.gnd, np.array(time), np.array(volt))
     step = ramp_second / 250
-    return (
-        f"{circuit}{SWITCHING_OPTIONS}\n"
-        ".save v(bit_line) v(source_line) i(vbit_line) v(xcell.xdevice.gap)\n"
-        f".tran {step!r} {4 * ramp_second!r} 0 {step!r}\n.end\n"
+    return with_analysis(
+        circuit,
+        Transient(4 * ramp_second, step).line,
+        ["v(bit_line)", "v(source_line)", "i(vbit_line)", "v(xcell.xdevice.gap)"],
+        SWITCHING_OPTIONS,
     )
 
 

@@ -16,6 +16,7 @@ from PySpice.Spice.Netlist import Circuit, Netlist, SubCircuit
 
 from cosim.circuits.cell_1t1r import READ, Simulator
 from cosim.errors import NetlistError
+from cosim.netlist.netlist import with_analysis
 from cosim.process.process import Process
 
 SIGNS = ("plus", "minus")
@@ -175,10 +176,8 @@ class CrossbarBench:
         saved = [f"i(v{line})" for line in self._lines]
         if crossbar.wire is not None:
             saved += [f"v({node})" for node in self._far_cell]
-        self.netlist = (
-            f"{circuit}.options reltol=1e-6{' klu' if klu else ''}\n"
-            f".save {' '.join(saved)}\n.op\n.end\n"
-        )
+        options = f".options reltol=1e-6{' klu' if klu else ''}"
+        self.netlist = with_analysis(circuit, ".op", saved, options)
 
     @property
     def _far_cell(self) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from cosim.characterise.benches import BENCHES, bench_netlist, find_bench
+from cosim.characterise.benches import BENCHES, bench_netlists, find_bench
 from cosim.characterise.sheet import Condition
 from cosim.circuits.fidelity import Fidelity
 from cosim.diffusion.config import parse
@@ -43,8 +43,17 @@ def block_netlist(
         ConfigurationError: there is no such bench, or not at that fidelity.
     """
     find_bench(block, fidelity)
+    return _bench_netlists(block, fidelity, model_folder, process)[block]
+
+
+def _bench_netlists(
+    block: str,
+    fidelity: str,
+    model_folder: Path | None = None,
+    process: str = "gf180mcu",
+) -> dict[str, str]:
     condition = Condition("typical", 27.0, 3.3, Fidelity(fidelity), process=process)
-    return bench_netlist(block, condition, model_folder)
+    return bench_netlists(block, condition, model_folder)
 
 
 def finest(block: str) -> str:
@@ -54,7 +63,11 @@ def finest(block: str) -> str:
 
 def generated() -> dict[str, str]:
     """Every file of `netlists/` and its text."""
-    blocks = {f"{name}.cir": block_netlist(name, finest(name), MODEL_FOLDER) for name in BENCHES}
+    blocks = {
+        f"{name}.cir": text
+        for block in BENCHES
+        for name, text in _bench_netlists(block, finest(block), MODEL_FOLDER).items()
+    }
     return blocks | {
         "solver_circle.cir": solver_netlist("circle", model_folder=MODEL_FOLDER),
         "solver_circle_transistor.cir": solver_netlist(

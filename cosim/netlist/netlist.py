@@ -12,6 +12,9 @@ from quantiphy import Quantity
 
 from cosim.errors import NetlistError
 
+PRINTED = 8
+"""Vectors that plain `ngspice -b` prints: a designer's look, not the record."""
+
 
 @dataclass(frozen=True)
 class Signal:
@@ -74,6 +77,30 @@ class Transient:
         return f".tran {self.step_second!r} {self.stop_second!r} 0 {self.step_second!r}"
 
 
+def with_analysis(
+    circuit: Circuit, analysis: str, recorded: Sequence[str], options: str = ""
+) -> str:
+    """A circuit's text with its analysis: what is recorded is printed too, without which plain
+    `ngspice -b` runs nothing.
+
+    Args:
+        analysis: its line, such as `.tran 1n 1u`.
+        recorded: expressions of vectors, such as `v(out)`.
+        options: an `.options` line, if any.
+    """
+    lines = [*filter(None, [options]), *recording(analysis, recorded), analysis, ".end", ""]
+    return str(circuit) + "\n".join(lines)
+
+
+def recording(analysis: str, recorded: Sequence[str]) -> tuple[str, str]:
+    """The `.save` line of an analysis, and the `.print` line of its first vectors."""
+    kind = analysis.split()[0].removeprefix(".")
+    return (
+        ".save " + " ".join(recorded),
+        f".print {kind} " + " ".join(recorded[:PRINTED]),
+    )
+
+
 def comment(netlist: Circuit | SubCircuit, text: str) -> None:
     """Write a comment line at the head of a circuit or subcircuit."""
     netlist.raw_spice += f"* {text}\n"
@@ -82,6 +109,23 @@ def comment(netlist: Circuit | SubCircuit, text: str) -> None:
 def quantity(value: float, unit: str) -> str:
     """A value with SI prefix, for comments: `9.98 MHz`."""
     return Quantity(value, unit).render(prec=2)
+
+
+def inner_nodes(
+    netlist: Circuit | SubCircuit, scope: Mapping[str, SubCircuit] | None = None, path: str = ""
+) -> list[str]:
+    """Nodes inside the subcircuits of a circuit, by ngspice's names, such as `xdevice.tail`."""
+    scope = {**(scope or {}), **{part.name: part for part in netlist.subcircuits}}
+    outside = {str(node) for node in getattr(netlist, "external_nodes", ())} | {"0"}
+    nodes: dict[str, None] = {}
+    for element in netlist.elements:
+        if path:
+            inside = [str(pin.node) for pin in element.pins if str(pin.node) not in outside]
+            nodes |= dict.fromkeys(f"{path}{node}" for node in inside)
+        inner = scope.get(str(element.subcircuit_name)) if element.PREFIX == "X" else None
+        if inner is not None:
+            nodes |= dict.fromkeys(inner_nodes(inner, scope, f"{path}{element.name.lower()}."))
+    return list(nodes)
 
 
 def device_counts(
@@ -131,7 +175,7 @@ class Netlist:
                 *(f"* {line}" for line in self.header),
                 body.rstrip("\n"),
                 self.tolerances.line,
-                ".save " + " ".join(signal.save for signal in self.signals),
+                *recording(self.transient.line, [signal.save for signal in self.signals]),
                 self.transient.line,
                 ".end",
                 "",
