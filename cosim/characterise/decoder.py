@@ -14,7 +14,7 @@ from cosim.characterise.bench import Analyse, Measured
 from cosim.circuits.cell_1t1r import READ_VOLT, SET, SWITCHING_OPTIONS, WORD_SUPPLY_VOLT, Cell1T1R
 from cosim.circuits.decoder import RowDecoder
 from cosim.circuits.rram import Rram, RramCard, nanometre
-from cosim.netlist.netlist import with_analysis
+from cosim.netlist.netlist import Transient, with_analysis
 from cosim.netlist.waveform import piecewise_linear
 from cosim.process.process import Process
 
@@ -23,6 +23,7 @@ ADDRESSED, NEXT = 2, 1
 WORD_LINE_FARAD = 50e-15
 """Of a line of 32 cells: gates of 5 um, and 32 x 1 fF of wire."""
 RESET_SIEMENS = 0.02e-3
+MAX_STEP_SECOND = 2e-9
 START_SECOND, SET_SECOND, STOP_SECOND, EDGE_SECOND = 50e-9, 1e-6, 1.6e-6, 1e-9
 
 
@@ -76,7 +77,8 @@ class DecoderBench:
             *(f"v({_gap(row, column)})" for row in range(ROWS) for column in range(COLUMNS)),
         ]
         stop = STOP_SECOND + 2 * START_SECOND
-        return with_analysis(circuit, f".tran 5n {stop!r}", recorded, SWITCHING_OPTIONS)
+        line = Transient(stop, MAX_STEP_SECOND).line
+        return with_analysis(circuit, line, recorded, SWITCHING_OPTIONS)
 
     sisters: ClassVar[dict[str, str]] = {}
 

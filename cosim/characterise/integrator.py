@@ -77,7 +77,7 @@ class IntegratorBench:
         sweep = f".dc Vinitial {-RAMP_VOLT!r} {RAMP_VOLT!r} {RAMP_VOLT / 10!r}"
         handover = self._text(
             self._switched(0.0, RAMP_SECOND, initial_volt=0.0),
-            Transient(2 * PRECHARGE_SECOND, 0.5e-9).line,
+            Transient(1.4 * PRECHARGE_SECOND, 0.25e-9).line,
         )
         return {
             "precharge": with_analysis(circuit, sweep, at_rest(circuit), Tolerances().line),
