@@ -26,7 +26,8 @@ WIRE = WireSegment(resistance_ohm=2.5, capacitance_farad=1e-15)
 DRIVE_VOLT = 0.3
 SEED = 1
 SETTLED_SIZE = 16
-READ_SECOND, EDGE_SECOND = 0.5e-9, 10e-12
+READ_SECOND, READ_EDGE_SECOND = 0.5e-9, 50e-12
+EDGE_SECOND = 10e-12
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,9 @@ class CrossbarSheet:
         rows = len(volts)
         circuit = self._placed(bench.crossbar)
         for row, volt in enumerate(volts):
-            edges = READ_SECOND * np.array([row, row + 1, rows + 1, rows + 2]) + EDGE_SECOND
+            edges = READ_SECOND * np.array([row, row + 1, rows + 1, rows + 2]) + READ_EDGE_SECOND
             levels = np.array([DRIVE_VOLT, 0.0, volt, 0.0])
-            time = np.stack([edges, edges + EDGE_SECOND], axis=1).ravel()
+            time = np.stack([edges, edges + READ_EDGE_SECOND], axis=1).ravel()
             before = np.concatenate([[0.0], levels[:-1]])
             volts_over_time = np.stack([before, levels], axis=1).ravel()
             piecewise_linear(

@@ -6,6 +6,7 @@ import numpy as np
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
 from cosim.characterise.bench import Analyse, Curve, Measured, at_rest, bench_circuit
+from cosim.characterise.bench import Analyse, Curve, Measured, at_rest, bench_circuit
 from cosim.circuits.integrator import HOLD_SECOND, SWITCH_EDGE_SECOND
 from cosim.netlist.netlist import Tolerances, Transient, with_analysis
 from cosim.netlist.waveform import piecewise_linear
@@ -77,7 +78,7 @@ class IntegratorBench:
         sweep = f".dc Vinitial {-RAMP_VOLT!r} {RAMP_VOLT!r} {RAMP_VOLT / 10!r}"
         handover = self._text(
             self._switched(0.0, RAMP_SECOND, initial_volt=0.0),
-            Transient(1.4 * PRECHARGE_SECOND, 0.25e-9).line,
+            ".tran 50p 0.6u 0.4u 50p",
         )
         return {
             "precharge": with_analysis(circuit, sweep, at_rest(circuit), Tolerances().line),

@@ -101,7 +101,6 @@ def _report_comparison(
     from rich.table import Table
 
     from cosim.files import make_folder, write_text
-    from cosim.trace.verdict import Verdict
 
     table = Table(box=None, pad_edge=False)
     for title in rows[0]:
@@ -119,9 +118,16 @@ def _report_comparison(
         draw(found, output / "compare.png")
         for name in () if as_json else ("compare.json", "compare.xml", "compare.png"):
             console.print(f"written  {output / name}", highlight=False, soft_wrap=True)
+    _exit_by(found.verdict)
+
+
+def _exit_by(verdict: str) -> None:
+    """Only one verdict is success."""
+    from cosim.trace.verdict import Verdict
+
     codes = {Verdict.DIFFERS: DIFFERENCES, Verdict.CANNOT_TELL: CANNOT_TELL}
-    if found.verdict in codes:
-        raise typer.Exit(codes[found.verdict])
+    if verdict in codes:
+        raise typer.Exit(codes[Verdict(verdict)])
 
 
 golden_app = typer.Typer(
@@ -157,33 +163,36 @@ def golden_update(
     """Simulate netlists anew and take the results for golden."""
     from cosim.diffusion.golden import PROJECT_GOLDEN, take_golden
 
-    for name, run in _golden_runs(names or []):
-        path = take_golden(name, run, PROJECT_GOLDEN, why)
+    for name, scratch in _each_golden(names or []):
+        path = take_golden(name, PROJECT_GOLDEN, why, scratch)
         console.print(f"golden   {path}", highlight=False, soft_wrap=True, markup=False)
 
 
 @golden_app.command("check")
 def golden_check(names: GoldenNames = None, debug: Debug = False) -> None:
-    """Simulate netlists anew and compare with the golden traces; exit code 4: they differ."""
+    """Simulate netlists anew and compare with the golden traces.
+
+    Where that cannot tell, a netlist is run again with points where the golden trace has its own.
+    Exit code 4: they differ. 7: it cannot be told.
+    """
     from cosim.diffusion.golden import PROJECT_GOLDEN, judge
+    from cosim.trace.compare import Verdict, failing_rows
 
-    differs = False
-    for name, run in _golden_runs(names or []):
-        passes, rows = judge(name, run, PROJECT_GOLDEN)
-        differs = differs or not passes
-        console.print(f"{name:28} {'ok' if passes else 'differs'}", highlight=False)
-        for row in rows:
-            if row[""] not in ("ok", "extra"):
-                console.print("  " + "  ".join(row.values()), highlight=False, soft_wrap=True)
-    if differs:
-        raise typer.Exit(DIFFERENCES)
+    verdicts = []
+    for name, scratch in _each_golden(names or []):
+        verdict, rows = judge(name, PROJECT_GOLDEN, scratch)
+        verdicts.append(verdict)
+        console.print(f"{name:28} {verdict}", highlight=False)
+        for row in failing_rows(rows):
+            console.print("  " + "  ".join(row.values()), highlight=False, soft_wrap=True)
+    _exit_by(Verdict.of(verdicts))
 
 
-def _golden_runs(names: list[str]) -> Iterator[tuple[str, Any]]:
-    """Names and fresh traces."""
+def _each_golden(names: list[str]) -> Iterator[tuple[str, Path]]:
+    """Names, and a folder for the runs."""
     import tempfile
 
-    from cosim.diffusion.golden import golden_names, simulated
+    from cosim.diffusion.golden import golden_names
 
     chosen = names or golden_names()
     with (
@@ -192,4 +201,4 @@ def _golden_runs(names: list[str]) -> Iterator[tuple[str, Any]]:
         tempfile.TemporaryDirectory() as folder,
     ):
         for name in progress.track(chosen, description="golden"):
-            yield name, simulated(name, Path(folder) / f"{name}.h5")
+            yield name, Path(folder)

@@ -42,8 +42,8 @@ def netlist(
     debug: Debug = False,
 ) -> None:
     """Write a netlist that holds everything, ready for plain `ngspice -b`."""
+    from cosim.diffusion.golden import PROJECT_NETLISTS
     from cosim.diffusion.netlists import (
-        PROJECT_NETLISTS,
         block_netlist,
         finest,
         generated,

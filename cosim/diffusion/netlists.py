@@ -10,7 +10,6 @@ from cosim.circuits.fidelity import Fidelity
 from cosim.diffusion.config import parse
 from cosim.diffusion.run import Run
 
-PROJECT_NETLISTS = Path(__file__).resolve().parents[2] / "netlists"
 MODEL_FOLDER = Path("../.ngspice/gf180mcu")
 """Relative to `netlists/`, so that the committed text is the same on every machine."""
 

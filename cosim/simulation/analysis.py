@@ -99,6 +99,13 @@ def simulate_file(
     Raises:
         ConfigurationError: it cannot be read, or is no text.
     """
-    text, path = read_text(path), path.resolve()
+    return simulate_variant(path, read_text(path), confirmed=confirmed, allow=allow)
+
+
+def simulate_variant(
+    path: Path, netlist: str, *, confirmed: bool | None = None, allow: Sequence[str] = ()
+) -> Answer:
+    """As `simulate_file`, of another text for the file."""
+    path = path.resolve()
     os.chdir(path.parent)  # where ngspice looks for included files
-    return simulate(text, path, confirmed=confirmed, allow=allow)
+    return simulate(netlist, path, confirmed=confirmed, allow=allow)

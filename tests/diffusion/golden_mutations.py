@@ -1,145 +1,215 @@
 """Physical mutations of the golden netlists, each of which a golden trace has to notice.
 
-A mutation changes one line of a netlist's text (by element, in its subcircuit), or fails; it is run
-by plain `ngspice -b` in every sister netlist of its block that has the line. Changes that are none
-(another step, solver or integration method) are run the same way, and must pass.
+Devices' W and L, resistors and capacitors by 5 %, the slow corner, supplies 2 % low, missing
+devices, swapped pins, open wires, wrong phases, and changes that are none.
 """
 
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
-Edit = Callable[[str], str]
-OPEN_OHM = 1e12
-"""An open wire: what is left of it, so that no node floats."""
+from cosim.diffusion.golden import halved, is_transient
+from tests.diffusion.mutating import (
+    OPEN_OHM,
+    Mutation,
+    NotThereError,
+    doubled,
+    opened,
+    removed,
+    replaced,
+    scaled,
+    swapped,
+)
 
+PERCENT = 1.05
+SUPPLY = 0.98
+SS = replaced(r'ngspice" typical$', 'ngspice" ss')
 
-@dataclass(frozen=True)
-class Mutation:
-    """A change of a block's netlist.
+DEVICES: dict[str, dict[str, str]] = {
+    "opamp": {"op_amp_transistor": "bias tail pair_minus pair_plus mirror load output source"},
+    "folded_cascode": {
+        "op_amp_folded_cascode": "bias copy_sink sink copy_cascode_n cascode_bias_n "
+        "copy_cascode_p cascode_bias_p tail pair_plus pair_minus sink_plus cascode_n_plus "
+        "mirror_plus cascode_p_plus sink_minus cascode_n_minus mirror_minus cascode_p_minus"
+    },
+    "integrator": {"op_amp_transistor": "bias tail pair_plus load output source"},
+    "relu": {
+        "op_amp_relu": "bias sink cascode_bias_n cascode_bias_p tail pair_plus sink_plus "
+        "mirror_plus cascode_n_minus cascode_p_minus",
+        "relu_clamped": "pass",
+    },
+    "relu_diode": {
+        "op_amp_rectifier": "bias tail pair_minus mirror output source",
+        "relu_diode": "forward clamp",
+    },
+    "transimpedance": {"op_amp_column_transistor": "bias tail pair_minus mirror output source"},
+    "multiplier": {
+        "op_amp_difference": "bias tail pair_plus load output source",
+        "multiplier_gilbert": "bias tail_plus pair_plus tail_minus pair_minus quad_a_plus "
+        "quad_reference_plus quad_a_minus quad_reference_minus",
+    },
+    "voltage_reference": {
+        "op_amp_bandgap": "bias tail pair_minus mirror source",
+        "op_amp_reference": "bias tail pair_plus load output source",
+    },
+    "dac": {
+        "op_amp_dac": "bias tail pair_minus mirror output source",
+        "leg_switch": "high_n low_n",
+    },
+    "cell": {"cell_rram_hfox": "access"},
+    "crossbar": {"cell_programmed": "access"},
+    "decoder": {"cell_rram_hfox": "access"},
+}
+"""Devices of each block whose W and L are changed by 5 %, and which are left out, one by one."""
 
-    Attributes:
-        block: whose netlists it is tried on.
-        what: it is, for the table.
-        edit: the text with it.
-        harmless: it changes no physics, so that every golden trace must pass.
-    """
+VALUES: dict[str, str] = {
+    "opamp": "op_amp_transistor/Rbias op_amp_transistor/Cmiller op_amp_transistor/Rnulling Rload "
+    "Cload",
+    "folded_cascode": "op_amp_folded_cascode/Rbias Cload",
+    "integrator": "op_amp_transistor/Rbias integrator/Cint integrator/Rinitial "
+    "integrator/Rfeedback Rin",
+    "relu": "op_amp_relu/Rbias relu_clamped/Cmiller relu_clamped/Rhold relu_clamped/Crow Rrow",
+    "relu_diode": "op_amp_rectifier/Rbias op_amp_rectifier/Cmiller op_amp_rectifier/Rnulling "
+    "relu_diode/Rinverter_in relu_diode/Rrectifier_feedback relu_diode/Crow Rrow",
+    "transimpedance": "op_amp_column_transistor/Rbias op_amp_column_transistor/Cmiller "
+    "op_amp_column_transistor/Rnulling transimpedance/Rfeedback_first "
+    "transimpedance/Rfeedback_second transimpedance/Rtransfer Rplus Cplus Cminus",
+    "multiplier": "op_amp_difference/Rbias op_amp_difference/Cmiller op_amp_difference/Rnulling "
+    "multiplier_gilbert/Rbias multiplier_gilbert/Rdegeneration multiplier_gilbert/Rdivider_a "
+    "multiplier_gilbert/Rload_plus multiplier_gilbert/Rdifference_load_minus "
+    "multiplier_gilbert/Rout_load_minus",
+    "voltage_reference": "op_amp_bandgap/Rbias op_amp_bandgap/Cmiller op_amp_reference/Rbias "
+    "op_amp_reference/Cmiller reference_bandgap/Rsingle reference_bandgap/Rmany "
+    "reference_bandgap/Rdifference reference_bandgap/Rfeedback reference_bandgap/Rstart",
+    "dac": "op_amp_dac/Rbias op_amp_dac/Cmiller dac_r2r/Rleg_11 dac_r2r/Rleg_8 dac_r2r/Rladder_10 "
+    "Rload",
+}
+"""Resistors and capacitors whose value is raised by 5 %."""
 
-    block: str
-    what: str
-    edit: Edit
-    harmless: bool = False
-
-
-class NotThereError(Exception):
-    """The line to change is not in this netlist, or more than once."""
-
-
-def at_line(place: str, change: Callable[[list[str]], list[str]]) -> Edit:
-    """Change one element's words.
-
-    Args:
-        place: the element, or `subcircuit/element`.
-        change: its words, to those that replace them; further lines follow a line break as a word.
-    """
-    scope, _, element = place.rpartition("/")
-
-    def edit(text: str) -> str:
-        lines = text.replace("\n+ ", " ").splitlines()
-        within, found = [""], []
-        for index, line in enumerate(lines):
-            words = line.split()
-            if words and words[0].lower() == ".subckt":
-                within.append(words[1])
-            elif words and words[0].lower() == ".ends":
-                within.pop()
-            elif words and words[0] == element and within[-1] == scope:
-                found.append(index)
-        if len(found) != 1:
-            raise NotThereError(f"{place}: {len(found)} lines")
-        lines[found[0]] = " ".join(change(lines[found[0]].split())).replace(" \n ", "\n")
-        return "\n".join(lines) + "\n"
-
-    return edit
-
-
-def scaled(place: str, factor: float, parameter: str = "") -> Edit:
-    """An element's value, or one of its parameters, times a factor."""
-
-    def change(words: list[str]) -> list[str]:
-        for index in range(len(words) - 1, 0, -1):
-            name, equals, value = words[index].rpartition("=")
-            if name == parameter and (equals or not parameter):
-                number, unit = _split(value.rstrip(")"))
-                closing = ")" * value.endswith(")")
-                words[index] = f"{name}{equals}{number * factor!r}{unit}{closing}"
-                return words
-        raise NotThereError(f"{place} has no {parameter}")
-
-    return at_line(place, change)
-
-
-def _split(value: str) -> tuple[float, str]:
-    """A number, and its prefix."""
-    found = re.fullmatch(r"([-+]?[\d.]+(?:e[-+]?\d+)?)([a-z]*)", value)
-    if found is None:
-        raise NotThereError(f"'{value}' is no number")
-    return float(found[1]), found[2]
-
-
-def removed(place: str) -> Edit:
-    """Without an element."""
-    return at_line(place, lambda words: ["*", *words])
-
-
-def opened(place: str, pin: int) -> Edit:
-    """The wire to a pin (1: the first) broken."""
-
-    def change(words: list[str]) -> list[str]:
-        node = words[pin]
-        words[pin] = "broken"
-        return [*words, "\n", "Rbroken", "broken", node, f"{OPEN_OHM:g}"]
-
-    return at_line(place, change)
+WHOLE: dict[str, str] = {
+    "opamp": "Vdd", "folded_cascode": "Vdd", "integrator": "Vdd", "relu": "Vdd",
+    "relu_diode": "Vdd", "transimpedance": "Vdd", "multiplier": "Vdd", "dac": "Vdd",
+    "crossbar": "Vword_line_0", "decoder": "Vvdd_word",
+}  # fmt: skip
+"""The supply that is 2 % low; every process block is tried at corner ss as well."""
 
 
-def swapped(place: str, first: int, second: int) -> Edit:
-    """Two pins exchanged."""
+def _special() -> Iterator[Mutation]:
+    """Dynamics, wiring, phases, arrays: what a list of devices does not have."""
+    yield Mutation("opamp", "load x2", scaled("Cload", 2))
+    yield Mutation("opamp", "nulling resistor +50 %", scaled("op_amp_transistor/Rnulling", 1.5))
+    yield Mutation("opamp", "inputs swapped", swapped("Xdevice", 1, 2))
+    yield Mutation("opamp", "mirror's wire open", opened("op_amp_transistor/Xload", 2))
+    yield Mutation("folded_cascode", "load x2", scaled("Cload", 2))
+    yield Mutation("folded_cascode", "inputs swapped", swapped("Xdevice", 1, 2))
+    yield Mutation(
+        "folded_cascode", "cascode's gate open", opened("op_amp_folded_cascode/Xcascode_n_plus", 2)
+    )
+    yield Mutation("relu", "pass transistor W +1 %", scaled("relu_clamped/Xpass", 1.01, "w"))
+    yield Mutation("relu", "Miller x3", scaled("relu_clamped/Cmiller", 3))
+    yield Mutation("relu", "op-amp's inputs swapped", swapped("relu_clamped/Xop_amp", 1, 2))
+    yield Mutation("relu", "output's wire open", opened("relu_clamped/Xpass", 1))
+    yield Mutation("relu_diode", "Miller x3", scaled("op_amp_rectifier/Cmiller", 3))
+    yield Mutation("relu_diode", "clamp's wire open", opened("relu_diode/Xclamp", 1))
+    column = "op_amp_column_transistor"
+    yield Mutation("transimpedance", "pair W +1 %", scaled(f"{column}/Xpair_plus", 1.01, "w"))
+    yield Mutation("transimpedance", "Miller x3", scaled(f"{column}/Cmiller", 3))
+    yield Mutation("transimpedance", "lines swapped", swapped("Xdevice", 1, 2))
+    yield Mutation("transimpedance", "feedback open", opened("transimpedance/Rfeedback_second", 1))
+    yield Mutation("multiplier", "inputs swapped", swapped("Xdevice", 1, 2))
+    yield Mutation("multiplier", "Miller x3", scaled("op_amp_difference/Cmiller", 3))
+    yield Mutation("multiplier", "quad's gate open", opened("multiplier_gilbert/Xquad_a_plus", 2))
+    yield Mutation("integrator", "controls swapped", swapped("Xdevice", 4, 5))
+    yield Mutation("integrator", "op-amp's inputs swapped", swapped("integrator/Xop_amp", 1, 2))
+    yield Mutation("integrator", "summing wire open", opened("integrator/Xrun", 1))
+    yield Mutation("integrator", "hold capacitor's wire open", opened("integrator/Cint", 1))
+    yield Mutation(
+        "integrator", "run 100 ns late",
+        replaced(r"^(Vrun run 0 PWL)\(0 0 \S+ 0 \S+ (\S+)\)", r"\1(0 0 5.9e-7 0 6.1e-7 \2)"),
+    )  # fmt: skip
+    yield Mutation(
+        "integrator", "precharge ends 60 ns late",
+        replaced(r"^(Vprecharge precharge 0 PWL\(0 (\S+) )\S+ \S+ \S+ 0", r"\g<1>5e-7 \2 5.2e-7 0"),
+    )  # fmt: skip
+    yield Mutation(
+        "integrator", "run switch's p transistor missing", removed("transmission_gate/Xpass_p")
+    )
+    yield Mutation(
+        "voltage_reference", "op-amp's inputs swapped", swapped("reference_bandgap/Xcore", 1, 2)
+    )
+    yield Mutation("voltage_reference", "an emitter missing", removed("reference_bandgap/Xmany_3"))
+    yield Mutation("voltage_reference", "Miller x3", scaled("op_amp_reference/Cmiller", 3))
+    yield Mutation("voltage_reference", "feedback open", opened("reference_bandgap/Rfeedback", 1))
+    yield Mutation("dac", "a leg open", opened("dac_r2r/Rleg_9", 1))
+    yield Mutation("dac", "two bits swapped", swapped("Xdevice", 9, 10))
+    yield Mutation("dac", "a switch missing", removed("dac_r2r/Xswitch_10"))
+    yield Mutation("dac", "references swapped", swapped("Xdevice", 14, 15))
+    yield Mutation("cell", "filament's temperature +5 %", replaced("722700.0", "758835.0"))
+    yield Mutation("cell", "source and bit line swapped", swapped("Xcell", 1, 3))
+    yield Mutation("cell", "gap's capacitor +5 %", scaled("rram_hfox/Cgap", PERCENT))
+    yield Mutation(
+        "cell", "word line 2 % low", replaced(r"PWL\(0 1\.3 (\S+) 1\.3", r"PWL(0 1.274 \1 1.274")
+    )
+    yield Mutation("crossbar", "a cell doubled", doubled("crossbar/Xplus_2_1"))
+    yield Mutation("crossbar", "a cell missing", removed("crossbar/Xminus_3_3"))
+    yield Mutation("crossbar", "a cell +5 %", scaled("crossbar/Xplus_0_0", PERCENT, "resistance"))
+    yield Mutation(
+        "crossbar",
+        "wires x4",
+        replaced(r"^(R(?:bit|source|word)_\S+ \S+ \S+ )2\.5$", r"\g<1>10", times=96),
+    )
+    yield Mutation(
+        "crossbar", "a wire open", replaced(r"^(Rbit_1_3 \S+ \S+) 2\.5$", rf"\1 {OPEN_OHM:g}")
+    )
+    yield Mutation("crossbar", "a bit and a source line swapped", swapped("Xcrossbar", 1, 9))
+    yield Mutation("crossbar", "two source lines swapped", swapped("Xcrossbar", 9, 10))
+    yield Mutation("decoder", "address lines swapped", swapped("Xdecoder", 1, 2))
+    yield Mutation("decoder", "a gate missing", removed("row_decoder/Xdeselect_2"))
+    yield Mutation("decoder", "word line's capacitor +5 %", scaled("C2", PERCENT))
+    yield Mutation("decoder", "word line open", opened("Xcell_2_1", 2))
+    yield Mutation("decoder", "word supply 2 % low", scaled("Vword_supply", SUPPLY))
+    yield Mutation("decoder", "driver's W +5 %", scaled("word_line_driver/Xpass_n", PERCENT, "w"))
+    yield Mutation("solver_circle", "hold capacitor +5 %", scaled("integrator/Cint", PERCENT))
+    yield Mutation(
+        "solver_circle",
+        "half beta 2 % low",
+        replaced(
+            r"^(Vhalf_beta half_beta analog_ground PWL\(0) 0\.5 (\S+) 0\.5", r"\1 0.49 \2 0.49"
+        ),
+    )
+    yield Mutation("solver_circle", "score's outputs swapped", swapped("Xscore_network", 3, 4))
+    yield Mutation(
+        "solver_circle", "an integrator's controls swapped", swapped("Xintegrator_0", 4, 5)
+    )
+    yield Mutation("solver_circle", "a multiplier missing", removed("Xmultiplier_score_1"))
 
-    def change(words: list[str]) -> list[str]:
-        words[first], words[second] = words[second], words[first]
-        return words
 
-    return at_line(place, change)
-
-
-def doubled(place: str) -> Edit:
-    """An element twice."""
-    return at_line(place, lambda words: [*words, "\n", f"{words[0]}_again", *words[1:]])
-
-
-def replaced(pattern: str, by: str, times: int = 1) -> Edit:
-    """Text that fits a pattern, found exactly so many times."""
-
-    def edit(text: str) -> str:
-        changed, found = re.subn(pattern, by, text, flags=re.MULTILINE)
-        if found != times:
-            raise NotThereError(f"{pattern}: {found} times")
-        return changed
-
-    return edit
+def mutations() -> Iterator[Mutation]:
+    """The whole list."""
+    for block, scopes in DEVICES.items():
+        for scope, names in scopes.items():
+            for name in names.split():
+                place = f"{scope}/X{name}"
+                yield Mutation(block, f"{place} W +5 %", scaled(place, PERCENT, "w"))
+                yield Mutation(block, f"{place} L +5 %", scaled(place, PERCENT, "l"))
+                yield Mutation(block, f"{place} missing", removed(place))
+    for block, places in VALUES.items():
+        for place in places.split():
+            yield Mutation(block, f"{place} +5 %", scaled(place, PERCENT))
+    for block in DEVICES:
+        yield Mutation(block, "corner ss", SS)
+    for block, source in WHOLE.items():
+        yield Mutation(block, f"{source} 2 % low", scaled(source, SUPPLY))
+    yield from _special()
 
 
-def elements(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Every element's place and words."""
-    within = [""]
-    for line in text.replace("\n+ ", " ").splitlines():
-        words = line.split()
-        if not words or words[0].startswith("*"):
-            continue
-        if words[0].lower() == ".subckt":
-            within.append(words[1])
-        elif words[0].lower() == ".ends":
-            within.pop()
-        elif not words[0].startswith("."):
-            yield f"{within[-1]}/{words[0]}".lstrip("/"), words
+def harmless(block: str) -> Iterator[Mutation]:
+    """Changes that are none."""
+    for what, option in (("KLU", "klu"), ("Gear", "method=gear"), ("reltol 1e-6", "reltol=1e-6")):
+        edit = replaced(r"^\.save ", f".options {option}\n.save ")
+        yield Mutation(block, what, edit, harmless=True)
+    yield Mutation(block, "largest step / 2", _halved, harmless=True)
+
+
+def _halved(text: str) -> str:
+    if not is_transient(text):
+        raise NotThereError("no steps")
+    return halved(text)

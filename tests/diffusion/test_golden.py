@@ -1,5 +1,6 @@
 """Golden traces: fresh results against them, how they are made, and the pytest plugin."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +13,32 @@ from cosim.diffusion.golden import (
     SLOW,
     golden_names,
     judge,
-    simulated,
+    read_netlist,
+    with_points,
 )
 from cosim.errors import ConfigurationError, CosimError
 from cosim.trace import Signal, Trace, TraceWriter
-from cosim.trace.compare import Tolerances
+from cosim.trace.compare import Tolerances, Verdict
 from cosim.trace.golden import check_golden, golden_path, reason, thinned, update_golden
+from tests.diffusion.golden_mutations import harmless, mutations
+from tests.diffusion.golden_mutations_table import Found, plain, tried
+from tests.diffusion.mutating import NotThereError, removed, replaced, scaled, swapped
 from tests.trace.recordings import PROVENANCE
 
-LARGEST_MEGABYTE = 10
+LARGEST_MEGABYTE = 6
+
+
+QUICK = {
+    "transimpedance": ("pair W +1 %", "Miller x3"),
+    "opamp": ("load x2", "nulling resistor +50 %"),
+    "relu": ("pass transistor W +1 %", "Miller x3"),
+    "integrator": ("op_amp_transistor/Rbias +5 %", "run 100 ns late"),
+    "crossbar": ("a cell doubled", "wires x4"),
+    "multiplier": ("corner ss", "Vdd 2 % low"),
+}
+"""Mutations that earlier golden traces did not notice, or that are quick; the others are run by
+`python -m tests.diffusion.golden_mutations_table`.
+"""
 
 
 @pytest.mark.parametrize(
@@ -32,8 +50,53 @@ LARGEST_MEGABYTE = 10
 )
 def test_netlist_gives_its_golden_trace(name: str, tmp_path: Path) -> None:
     """A guard against change; that the results are right is what the other tests show."""
-    passes, rows = judge(name, simulated(name, tmp_path / "run.h5"), PROJECT_GOLDEN)
-    assert passes, rows
+    verdict, rows = judge(name, PROJECT_GOLDEN, tmp_path)
+    assert verdict is Verdict.PASSED, rows
+
+
+def test_quick_mutations_are_noticed() -> None:
+    """Each changes one line of physics, in plain `ngspice -b`."""
+    chosen = [one for one in mutations() if one.what in QUICK.get(one.block, ())]
+    assert len(chosen) == sum(map(len, QUICK.values()))
+    missed = [found for found in map(tried, chosen) if not found.good]
+    assert not missed
+
+
+def test_harmless_changes_pass() -> None:
+    """Another solver, integration method, step: no physics."""
+    alarms = [found for found in map(tried, harmless("opamp")) if not found.good]
+    assert not alarms
+
+
+def test_table_holds_every_mutation_and_all_are_caught() -> None:
+    with (PROJECT_GOLDEN.parent / "golden_mutations.csv").open(newline="") as file:
+        rows = [Found(**row) for row in csv.DictReader(file)]
+    wanted = [(one.block, one.what) for one in mutations()]
+    assert [(row.block, row.mutation) for row in rows if not row.harmless] == wanted
+    assert [row for row in rows if not row.good] == []
+
+
+def test_mutation_changes_the_intended_line_alone() -> None:
+    netlist = read_netlist("opamp")
+    for edit in (
+        scaled("Cload", 2.0),
+        removed("op_amp_transistor/Xtail"),
+        swapped("Xdevice", 1, 2),
+    ):
+        before, after = netlist.splitlines(), edit(netlist).splitlines()
+        assert len(before) == len(after)
+        assert sum(one != other for one, other in zip(before, after, strict=True)) == 1
+    for edit in (scaled("Cnone", 2.0), removed("Xtail"), replaced("pfet_03v3", "nfet_03v3")):
+        with pytest.raises(NotThereError):
+            edit(netlist)
+
+
+def test_run_is_repeated_with_the_golden_points() -> None:
+    netlist = read_netlist("opamp_large_step")
+    denser = with_points(netlist, np.array([1.23e-7, 4.56e-7]))
+    time = plain(denser)["time"]
+    for wanted in (1.23e-7, 4.56e-7):
+        assert np.abs(time - wanted).min() < 1e-15
 
 
 def test_golden_traces_are_small_and_say_why() -> None:

@@ -1,13 +1,18 @@
 """The committed netlists: what the generators write, and right in plain ngspice."""
 
+import re
+import subprocess
+
 import numpy as np
 import pytest
 
 from cosim.characterise.benches import BENCHES
 from cosim.diffusion.config import RunConfig
-from cosim.diffusion.netlists import PROJECT_NETLISTS, block_netlist, finest, generated
+from cosim.diffusion.golden import PROJECT_NETLISTS
+from cosim.diffusion.netlists import block_netlist, finest, generated
 from cosim.diffusion.run import Run
 from cosim.diffusion.score.sampling import reference_solution
+from cosim.engine.library import find_library
 from cosim.engine.session import NgspiceSession
 from tests.plain_ngspice import run_batch
 
@@ -19,6 +24,20 @@ def test_committed_netlist_is_what_the_generator_writes(name: str) -> None:
 
 def test_nothing_else_is_committed() -> None:
     assert {path.name for path in PROJECT_NETLISTS.glob("*.cir")} == set(generated())
+
+
+@pytest.mark.parametrize("name", [name for name in sorted(generated()) if "solver" not in name])
+def test_plain_ngspice_prints(name: str) -> None:
+    """`ngspice -b FILE`, as a user types it: exit 0, and numbers of the recorded nodes."""
+    command = [str(find_library().executable_path), "-b", name]
+    ended = subprocess.run(
+        command, cwd=PROJECT_NETLISTS, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    saved = re.search(r"^\.save (\S+)", (PROJECT_NETLISTS / name).read_text(), re.MULTILINE)
+    assert saved is not None
+    recorded = saved[1].removeprefix("i(").removeprefix("v(").removesuffix(")")
+    assert re.search(rf"^Index .*{re.escape(recorded)}", ended.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize("block", sorted(BENCHES))
