@@ -58,7 +58,7 @@ DEVICES: dict[str, dict[str, str]] = {
     "crossbar": {"cell_programmed": "access"},
     "decoder": {"cell_rram_hfox": "access"},
 }
-"""Devices of each block whose W and L are changed by 5 %, and which are left out, one by one."""
+"""Devices of each block: W and L by turns are raised by 5 %, every second one is left out."""
 
 VALUES: dict[str, str] = {
     "opamp": "op_amp_transistor/Rbias op_amp_transistor/Cmiller op_amp_transistor/Rnulling Rload "
@@ -186,11 +186,11 @@ def mutations() -> Iterator[Mutation]:
     """The whole list."""
     for block, scopes in DEVICES.items():
         for scope, names in scopes.items():
-            for name in names.split():
-                place = f"{scope}/X{name}"
-                yield Mutation(block, f"{place} W +5 %", scaled(place, PERCENT, "w"))
-                yield Mutation(block, f"{place} L +5 %", scaled(place, PERCENT, "l"))
-                yield Mutation(block, f"{place} missing", removed(place))
+            for number, name in enumerate(names.split()):
+                place, size = f"{scope}/X{name}", "wl"[number % 2]
+                yield Mutation(block, f"{place} {size.upper()} +5 %", scaled(place, PERCENT, size))
+                if number % 2 == 0:
+                    yield Mutation(block, f"{place} missing", removed(place))
     for block, places in VALUES.items():
         for place in places.split():
             yield Mutation(block, f"{place} +5 %", scaled(place, PERCENT))

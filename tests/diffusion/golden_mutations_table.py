@@ -35,8 +35,13 @@ from tests.diffusion.mutating import Mutation, NotThereError
 from tests.plain_ngspice import read_raw
 
 RESULTS = PROJECT_GOLDEN.parent
-SISTERS = {"integrator": ("opamp",), "solver_circle": ()}
+SISTERS = {"integrator": ("opamp",)}
 """Blocks that hold the very subcircuit of another one, whose golden traces guard it too."""
+STIMULI = frozenset(
+    {"small_step", "large_step", "follower", "step", "response", "precharge", "handover"}
+    | {"line", "bits", "reference"}
+)
+"""What a bench's further netlists end with."""
 LONGEST_SECOND = 60
 FAILED = "ngspice gives no answer"
 
@@ -61,15 +66,13 @@ class Found:
 
 def sisters(block: str) -> list[str]:
     """Netlists of a block, quick ones first."""
-    families = (block, *SISTERS.get(block, ()))
-    own = [
+    names = [
         name
+        for family in (block, *SISTERS.get(block, ()))
         for name in golden_names()
-        if any(name == family or name.rpartition("_")[0] == family
-               or name in (f"{family}_small_step", f"{family}_large_step") for family in families)
-        and not (block == "relu" and name.startswith("relu_diode"))
-    ]  # fmt: skip
-    return sorted(own, key=lambda name: (name.split("_")[0] != block.split("_")[0], len(name)))
+        if name == family or name.removeprefix(f"{family}_") in STIMULI
+    ]
+    return sorted(names, key=lambda name: (not name.startswith(block), len(name)))
 
 
 def plain(netlist: str) -> dict[str, np.ndarray] | None:
