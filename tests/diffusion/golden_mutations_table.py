@@ -12,6 +12,7 @@ import hashlib
 import subprocess
 import sys
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -43,6 +44,9 @@ STIMULI = frozenset(
 )
 """What a bench's further netlists end with."""
 LONGEST_SECOND = 60
+WRITING = threading.Lock()
+"""HDF5 is for one thread at a time; ngspice runs beside it."""
+
 FAILED = "ngspice gives no answer"
 
 
@@ -105,7 +109,7 @@ def held_against(name: str, netlist: str) -> Comparison | None:
         vectors = plain(netlist)
         if vectors is None:
             return None
-        with tempfile.TemporaryDirectory() as folder:
+        with WRITING, tempfile.TemporaryDirectory() as folder:
             run = record(vectors, Path(folder) / "run.h5", netlist, "mutation")
             found = check_golden(run, golden_path(PROJECT_GOLDEN, name), tolerances(name))
         if again or found.verdict is not Verdict.CANNOT_TELL or not len(found.wanted_times):
