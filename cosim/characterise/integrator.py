@@ -6,9 +6,8 @@ import numpy as np
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
 from cosim.characterise.bench import Analyse, Curve, Measured, at_rest, bench_circuit
-from cosim.characterise.bench import Analyse, Curve, Measured, at_rest, bench_circuit
 from cosim.circuits.integrator import HOLD_SECOND, SWITCH_EDGE_SECOND
-from cosim.netlist.netlist import Tolerances, Transient, with_analysis
+from cosim.netlist.netlist import Tolerances, with_analysis
 from cosim.netlist.waveform import piecewise_linear
 from cosim.process.process import Process
 

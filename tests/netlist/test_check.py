@@ -13,13 +13,9 @@ from PySpice.Spice.Netlist import Circuit
 from cosim.diffusion.circuit.mapping import ConductanceWindow, MappedNetwork, map_layer
 from cosim.diffusion.circuit.score_network import ScoreNetworkCircuit, score_blocks
 from cosim.diffusion.config import RunConfig
-<<<<<<< HEAD
 from cosim.diffusion.fidelities import BlockFidelities
-from cosim.diffusion.netlists import PROJECT_NETLISTS, generated
-=======
 from cosim.diffusion.golden import PROJECT_NETLISTS
 from cosim.diffusion.netlists import generated
->>>>>>> 6c4c0f1 (Mutate golden netlists; take goldens with their own error; judge by three verdicts)
 from cosim.diffusion.run import Run
 from cosim.diffusion.scaling import Scaling
 from cosim.engine.session import NgspiceSession
