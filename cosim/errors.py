@@ -4,6 +4,7 @@ The command line prints `str(error)` and exits with `error.exit_code`; a traceba
 only with `--debug`.
 """
 
+import math
 from collections.abc import Sequence
 
 
@@ -83,6 +84,27 @@ class WorkerMemoryError(EngineError):
 
 class BlockError(EngineError):
     """A lockstep block (a score model, say) raised, or returned NaN or a wrong shape."""
+
+
+class CouplingError(EngineError):
+    """Blocks and circuit that do not come together: a loop that diverges or switches without end,
+    no operating point, or a coupling error over its limit.
+
+    Attributes:
+        block: name of the block.
+        loop_gain: of the loop through it, estimated from its last steps; NaN where it was not.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        block: str = "",
+        loop_gain: float = math.nan,
+        last_time_second: float | None = None,
+    ) -> None:
+        super().__init__(message, last_time_second=last_time_second)
+        self.block, self.loop_gain = block, loop_gain
 
 
 class ExchangeError(EngineError):

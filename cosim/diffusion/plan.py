@@ -28,7 +28,8 @@ from cosim.diffusion.score.compiled import CompiledScore
 from cosim.diffusion.score.network import ScoreNetwork
 from cosim.engine.worker import Simulation
 from cosim.errors import ConfigurationError
-from cosim.lockstep.lockstep import Block, Stepping
+from cosim.lockstep.block import Block
+from cosim.lockstep.stepping import Stepping
 from cosim.netlist.netlist import Netlist
 from cosim.simulation.resume import resumed
 

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,8 @@ from cosim.engine.library import find_library, probe
 from cosim.engine.worker import GIBI, Simulation, WorkerPool
 from cosim.errors import ModelError
 from cosim.files import make_folder
+from cosim.lockstep.block import Block
 from cosim.lockstep.exchange import through_files
-from cosim.lockstep.lockstep import Block
 from cosim.simulation.predecessor import Resume
 from cosim.simulation.recording import Progress, record_ensemble, unheard
 from cosim.trace import Provenance, Trace
@@ -115,7 +115,16 @@ class Run:
         served = self.config.coupling.exchange == "file"
         if served:
             patience_second = self.config.engine.server_timeout_second
-            simulations = (through_files(one, folder, patience_second) for one in simulations)
+            simulations = (
+                replace(
+                    one,
+                    blocks=tuple(
+                        through_files(block, one.scheme, folder, patience_second)
+                        for block in one.blocks
+                    ),
+                )
+                for one in simulations
+            )
         with executor(self.config, plan.members) as workers:
             members = record_ensemble(
                 simulations,

@@ -17,7 +17,6 @@ must trust each other and their network (or use Dask's TLS). Traces and models a
 import asyncio
 import functools
 import logging
-import multiprocessing
 import re
 import socket
 import uuid
@@ -83,8 +82,6 @@ class _Simulator(WorkerPlugin):
 
     def setup(self, worker: Worker) -> None:
         """The worker is ready."""
-        # Dask's nanny makes its worker a daemon, which Python allows no children.
-        multiprocessing.current_process().daemon = False
         self._lock = Lock()
         self._ended = False
         self._idle: list[WorkerPool] = []

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cosim.engine.worker import Failed, Finished, Message, Simulation
-from cosim.errors import EngineError
+from cosim.errors import CouplingError, EngineError
 
 
 class Executor(AbstractContextManager[Any], Protocol):
@@ -45,7 +45,8 @@ def run_ensemble(executor: Executor, simulations: Iterable[Simulation]) -> Itera
     Of errors, all that come from running are worth a second attempt (`EngineError`: crash, hang,
     no convergence, a fault in a block): blocks may have a state or use the machine, ngspice's own
     noise has no seed, and a worker may have had bad luck. What is refused when it is read
-    (`NetlistError`, `ConfigurationError`) would be refused again.
+    (`NetlistError`, `ConfigurationError`) would be refused again, and a coupling that diverges
+    (`CouplingError`) would do so again.
 
     Raises:
         CosimError, KeyboardInterrupt: as the executor's `run`.
@@ -61,9 +62,10 @@ def run_ensemble(executor: Executor, simulations: Iterable[Simulation]) -> Itera
     for message in executor.run(noted()):
         if isinstance(message, Finished | Failed):
             simulation = running.pop(message.member)
-            if isinstance(message, Failed) and isinstance(message.error, EngineError):
+            error = message.error if isinstance(message, Failed) else None
+            if isinstance(error, EngineError) and not isinstance(error, CouplingError):
                 failed.append(simulation)
-                yield Retried(message.member, message.error)
+                yield Retried(message.member, error)
                 continue
         yield message
     if failed:

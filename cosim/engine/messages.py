@@ -33,7 +33,7 @@ HARMLESS = {
     r"Trying gmin = .*": "a way to an operating point, before version 40",
     r"Supplies reduced to .*": "a way to an operating point, before version 40",
     r"Note: One successful (gmin|source) step": "a way to an operating point, before version 40",
-    r"(Note: )?\d+: condition met: stop.*": "a pause that was asked for; else the end is missing",
+    r"(Note: )?\d+ *: condition met: stop.*": "a pause that was asked for; else the end is missing",
     r"doAnalyses: pause requested.*|\w+ simulation interrupted.*": "the same",
     r"Note: Transient op started": "the last way to an operating point; judged by its end",
     r"(Note: )?Transient op finished successfully": "judged by the analysis, see `read_messages`",

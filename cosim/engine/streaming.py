@@ -33,6 +33,21 @@ class Observer(Protocol):
     def longest_step_second(self) -> float | None:
         """Limit of the next time step; None throughout a run leaves steps to ngspice."""
 
+    @property
+    def breakpoint_second(self) -> float:
+        """A time that a point has to meet; infinite if there is none."""
+
+    @property
+    def settles(self) -> bool:
+        """Whether the operating point is to be solved for until it does not `repeats`."""
+
+    @property
+    def repeats(self) -> bool:
+        """Whether the operating point is to be solved for once more."""
+
+    def repeat(self) -> None:
+        """It is solved for once more now."""
+
 
 class StreamingSession(CommandSession):
     """Runs transients point by point; what it calls back from ngspice finds `_current`."""
@@ -52,6 +67,7 @@ class StreamingSession(CommandSession):
         self._synchronised = False
         self._stop_second = math.inf
         self._streamed = False
+        self._breakpoint_second = math.inf
         super().__init__(send_data=send_data)
 
     def transient(self, observer: Observer, stop_second: float, start_second: float = 0.0) -> None:
@@ -78,20 +94,45 @@ class StreamingSession(CommandSession):
         self.accepted_points = self.newton_calls = 0
         self.last_time_second = start_second
         try:
-            self.exec_command("run")
-            if self._failure is not None:
-                raise self._failure
-            self._raise_reported("run")
-            self._read_messages()
+            if observer.settles:
+                self._settle(observer)
+            if self.accepted_points == 0:
+                self._run("run")
+            elif not self._at(start_second + stop_second):
+                self._run("resume")
         finally:
             self._observer = None
             self.exec_command("destroy all")
-        if not math.isclose(self.last_time_second, start_second + stop_second, rel_tol=1e-9):
+        if not self._at(start_second + stop_second):
             raise EngineError(
                 f"ngspice ended the transient at t = {self.last_time_second:.9g} s without an "
                 f"error, but {start_second + stop_second:.9g} s were asked for: {self._said()}",
                 last_time_second=self.last_time_second,
             )
+
+    def _at(self, time_second: float) -> bool:
+        return math.isclose(self.last_time_second, time_second, rel_tol=1e-9)
+
+    def _run(self, command: str) -> None:
+        """`run` or `resume`; raises what the observer raised, or ngspice reported."""
+        self.exec_command(command)
+        if self._failure is not None:
+            raise self._failure
+        self._raise_reported(command)
+        self._read_messages()
+
+    def _settle(self, observer: Observer) -> None:
+        """Solve for the operating point until the observer agrees, and pause one step later: if it
+        went on from the operating point itself, ngspice would solve for it once more.
+        """
+        self.exec_command("stop after 2")
+        try:
+            self._run("run")
+            while observer.repeats:
+                observer.repeat()
+                self._run("run")
+        finally:
+            self.exec_command("delete all")
 
     def _synchronise(self) -> None:
         """Have ngspice ask before each step; PySpice registers no such callback."""
@@ -117,7 +158,7 @@ class StreamingSession(CommandSession):
 
     def send_init_data(self, data: Any, ngspice_id: int) -> int:
         """A run starts: note which vectors come, and where ngspice keeps their values."""
-        self._time_pointer = None
+        self._time_pointer, self._breakpoint_second = None, math.inf
         if self._observer is not None:
             try:
                 names = [
@@ -150,8 +191,12 @@ class StreamingSession(CommandSession):
             values[index] = pointer.creal
         self.last_time_second = self._start_second + self._time_pointer.creal
         self.accepted_points += 1
-        assert self._observer is not None
-        self._observer.accept(self.last_time_second, values)
+        observer = self._observer
+        assert observer is not None
+        observer.accept(self.last_time_second, values)
+        if self.last_time_second < observer.breakpoint_second != self._breakpoint_second:
+            self._breakpoint_second = observer.breakpoint_second
+            self._ngspice_shared.ngSpice_SetBkpt(self._breakpoint_second - self._start_second)
 
     @staticmethod
     def _limit_step(

@@ -4,313 +4,85 @@ The parent sees a stream of messages (`Started`, `Points`, `Finished`, `Failed`)
 one to write traces, so nothing recorded is lost when a worker crashes, hangs or is killed.
 A fault inside a simulation ends its worker: the process is the unit of cancellation, because
 ngspice's state after a fault cannot be trusted.
+
+A process is a new interpreter that runs `cosim.engine.worker_process`, and nothing of the program
+that started it: scripts need no `if __name__ == "__main__"`, and blocks that are defined in them or
+in a notebook come by cloudpickle.
 """
 
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
+import weakref
+from collections.abc import Generator, Iterable, Iterator
+from multiprocessing.connection import wait
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
 
-import numpy as np
+import cloudpickle
 import psutil
 
+from cosim.engine.protocol import (
+    Failed,
+    Finished,
+    Message,
+    Points,
+    Simulation,
+    Started,
+    Statistics,
+)
 from cosim.errors import (
-    CosimError,
+    BlockError,
     EngineError,
     WorkerCrashError,
     WorkerMemoryError,
     WorkerTimeoutError,
 )
-from cosim.lockstep.lockstep import Block, Lockstep, Stepping
-from cosim.lockstep.port import Scheme
 
-BLOCK_POINTS = 1024
-FLUSH_SECOND = 0.25
+__all__ = [
+    "Failed",
+    "Finished",
+    "Interrupts",
+    "Message",
+    "Points",
+    "Simulation",
+    "Started",
+    "Statistics",
+    "WorkerPool",
+]
+
 START_TIMEOUT_SECOND = 120.0
 GIBI = 2**30
 
-
-@dataclass(frozen=True)
-class Simulation:
-    """One transient analysis in lockstep with blocks.
-
-    Attributes:
-        member: its number in the ensemble.
-        netlist: the whole netlist, with `.tran` and `.save`; workers load it once for all
-            members that share it.
-        stop_second: when it ends.
-        saved: names of the vectors to record, as ngspice reports them (`x_0`, `vdd#branch`).
-        sources: DC values (volts) of independent sources, set before the run.
-        blocks: what runs in lockstep.
-        scheme: the coupling scheme; the netlist holds the ports for it.
-        initial_volts: voltages of the blocks' inputs before the operating point is known.
-        stepping: how steps are limited for the coupling's sake.
-        start_second: circuit time at which its `.tran` begins.
-        record_second: from when points are recorded; before, a resumed circuit is precharged.
-    """
-
-    member: int
-    netlist: str
-    stop_second: float
-    saved: tuple[str, ...]
-    sources: dict[str, float] = field(default_factory=dict)
-    blocks: tuple[Block, ...] = ()
-    scheme: Scheme = Scheme.LINEARISED
-    initial_volts: tuple[float, ...] = ()
-    stepping: Stepping = Stepping()
-    start_second: float = 0.0
-    record_second: float = 0.0
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """Where the wall time of a simulation went.
-
-    First the netlist is loaded, then the transient runs; what is done at each accepted point is
-    part of it, and the blocks' functions are part of that.
-    """
-
-    load_second: float
-    transient_second: float
-    block_second: float
-    accept_second: float
-    accepted_points: int
-    newton_calls: int
-
-
-@dataclass(frozen=True)
-class Message:
-    """From a worker, about one simulation."""
-
-    member: int
-
-
-@dataclass(frozen=True)
-class Started(Message):
-    """The worker has loaded the netlist; points sent before, by an attempt that failed, no longer
-    count.
-    """
-
-
-@dataclass(frozen=True)
-class Points(Message):
-    """Accepted points: time [n] and recorded vectors [n, saved].
-
-    What crossed the lockstep interface: block inputs [n, inputs], applied outputs and coupling
-    errors [n, outputs].
-    """
-
-    time_second: np.ndarray
-    values: np.ndarray
-    inputs: np.ndarray
-    outputs: np.ndarray
-    errors: np.ndarray
-
-
-@dataclass(frozen=True)
-class Finished(Message):
-    """The simulation reached its end."""
-
-    statistics: Statistics
-
-
-@dataclass(frozen=True)
-class Failed(Message):
-    """The simulation did not finish; points before the fault have been sent."""
-
-    error: CosimError
-
-
-# -- inside the worker --------------------------------------------------------------------------
-
-
-class _Recorder:
-    """Observer that runs the lockstep and sends points in blocks."""
-
-    def __init__(self, simulation: Simulation, connection: Connection) -> None:
-        self.simulation = simulation
-        self.connection = connection
-        self.lockstep = Lockstep(
-            simulation.blocks,
-            simulation.scheme,
-            simulation.initial_volts,
-            simulation.stepping,
-            simulation.start_second,
-        )
-        self.accept_second = 0.0
-        self._count = 0
-        self._time = np.empty(BLOCK_POINTS)
-        self._values = np.empty((BLOCK_POINTS, len(simulation.saved)))
-        self._inputs = np.empty((BLOCK_POINTS, len(self.lockstep.input_nodes)))
-        outputs = len(self.lockstep.output_nodes)
-        self._outputs = np.empty((BLOCK_POINTS, outputs))
-        self._errors = np.empty((BLOCK_POINTS, outputs))
-        self._flushed = time.monotonic()
-
-    def begin(self, names: Sequence[str]) -> Sequence[int]:
-        wanted = [name.lower() for name in (*self.simulation.saved, *self.lockstep.input_nodes)]
-        order = {name: index for index, name in enumerate(names)}
-        if missing := [name for name in wanted if name not in order]:
-            raise EngineError(
-                f"ngspice does not report the vectors {missing}; it reports {sorted(names)}. "
-                "Name nodes of the netlist, or what `.save` asks for."
-            )
-        return [order[name] for name in wanted]
-
-    def source_value(self, name: str) -> Callable[[float], float]:
-        lockstep = self.lockstep
-        index = lockstep.external_index.get(name)
-        if index is None:
-            self.fail(
-                EngineError(
-                    f"The netlist has an external source '{name}' that no block drives. Blocks "
-                    f"drive {sorted(lockstep.external_index)}. Remove it or add its block."
-                )
-            )
-        base, slope = lockstep.base, lockstep.slope
-
-        def value(time_second: float) -> float:
-            return base[index] + slope[index] * (time_second - lockstep.accepted_second)
-
-        return value
-
-    def accept(self, time_second: float, values: np.ndarray) -> None:
-        started = time.perf_counter()
-        row, recorded = self._count, self._values.shape[1]
-        self._time[row] = time_second
-        self._values[row] = values[:recorded]
-        volts = values[recorded:].copy()  # a block may keep it
-        self._inputs[row] = volts
-        try:
-            self.lockstep.accept(time_second, volts, self._outputs[row], self._errors[row])
-        except CosimError as error:
-            self.fail(error)
-        self._count += time_second >= self.simulation.record_second
-        if self._count == BLOCK_POINTS or time.monotonic() - self._flushed > FLUSH_SECOND:
-            self.flush()
-        self.accept_second += time.perf_counter() - started
-
-    @property
-    def longest_step_second(self) -> float | None:
-        return self.lockstep.longest_step_second
-
-    def flush(self) -> None:
-        """Send what has been recorded; blocks while the parent is behind."""
-        rows = slice(0, self._count)
-        if self._count:
-            self.connection.send(
-                Points(
-                    self.simulation.member,
-                    self._time[rows],
-                    self._values[rows],
-                    self._inputs[rows],
-                    self._outputs[rows],
-                    self._errors[rows],
-                )
-            )
-        self._count = 0
-        self._flushed = time.monotonic()
-
-    def fail(self, error: CosimError) -> NoReturn:
-        """Send the points before the fault and the fault, and end the process."""
-        self.flush()
-        if isinstance(error, EngineError) and error.last_time_second is None:
-            error.last_time_second = self.lockstep.accepted_second
-        _fail(self.simulation, error, self.connection)
-
-
-def _serve(connection: Connection, log_path: str) -> None:
-    """Run simulations from `connection` until it closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-
-    from cosim.engine.session import NgspiceSession
-
-    try:
-        session = NgspiceSession.start()
-    except CosimError as error:
-        connection.send(error)
-        return
-    connection.send(None)
-    while True:
-        try:
-            simulation: Simulation = connection.recv()
-        except EOFError:
-            return
-        _simulate(session, simulation, connection)
-
-
-def _simulate(session, simulation: Simulation, connection: Connection) -> None:  # type: ignore[no-untyped-def]
-    try:
-        recorder = _Recorder(simulation, connection)
-    except CosimError as error:
-        _fail(simulation, error, connection)
-    try:
-        started = time.perf_counter()
-        session.load(simulation.netlist)
-        for name, volt in simulation.sources.items():
-            session.set_source(name, volt)
-        connection.send(Started(simulation.member))
-        loaded = time.perf_counter()
-        start_second = simulation.start_second
-        session.transient(recorder, simulation.stop_second - start_second, start_second)
-        ended = time.perf_counter()
-    except CosimError as error:
-        recorder.fail(error)
-    recorder.flush()
-    _tell_end(simulation, complete=True)
-    connection.send(
-        Finished(
-            simulation.member,
-            Statistics(
-                load_second=loaded - started,
-                transient_second=ended - loaded,
-                block_second=recorder.lockstep.block_second,
-                accept_second=recorder.accept_second,
-                accepted_points=session.accepted_points,
-                newton_calls=session.newton_calls,
-            ),
-        )
-    )
-
-
-def _fail(simulation: Simulation, error: CosimError, connection: Connection) -> NoReturn:
-    _tell_end(simulation, complete=False)
-    connection.send(Failed(simulation.member, error))
-    connection.close()
-    os._exit(1)
-
-
-def _tell_end(simulation: Simulation, *, complete: bool) -> None:
-    for block in simulation.blocks:
-        if block.ended is not None:
-            block.ended(complete)
-
-
-# -- in the parent ------------------------------------------------------------------------------
+_PROGRAM = (
+    "import sys; sys.path[:] = {path!r}; "
+    "from cosim.engine.worker_process import main; main({handle})"
+)
 
 
 class _Worker:
     """The parent's end of one worker process."""
 
     def __init__(self) -> None:
-        # 'spawn': torch's threads do not survive a fork.
-        context = multiprocessing.get_context("spawn")
-        self.connection, child = context.Pipe()
-        handle, self._log_path = tempfile.mkstemp(prefix="cosim-worker-", suffix=".log")
-        os.close(handle)
-        self.process = context.Process(target=_serve, args=(child, self._log_path), daemon=True)
-        self.process.start()
+        self.connection, child = multiprocessing.Pipe()
+        log, self._log_path = tempfile.mkstemp(prefix="cosim-worker-", suffix=".log")
+        program = _PROGRAM.format(path=sys.path, handle=child.fileno())
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", program],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=[child.fileno()],
+            # Small blocks only lose by threads, and several workers share the machine.
+            env={"OMP_NUM_THREADS": "1", **os.environ},
+        )
+        weakref.finalize(self, self.process.kill)  # at the latest when this program ends
+        os.close(log)
         child.close()
         self.simulation: Simulation | None = None
         self.ready = False
@@ -322,14 +94,23 @@ class _Worker:
         """Whether it may run a simulation next. Once ngspice asks before each step it does so for
         good, and chooses its own steps a little differently.
         """
-        return self.process.is_alive() and self.limits_steps <= simulation.stepping.limits_steps
+        return self.process.poll() is None and self.limits_steps <= simulation.stepping.limits_steps
 
     def assign(self, simulation: Simulation) -> None:
         self.simulation = simulation
         self.limits_steps = simulation.stepping.limits_steps
         self.last_time_second = simulation.record_second
         self.heard = time.monotonic()
-        self.connection.send(simulation)
+        try:
+            pickled = cloudpickle.dumps(simulation)
+        except Exception as error:
+            self.simulation = None
+            raise BlockError(
+                f"The blocks {[block.name for block in simulation.blocks]} cannot be brought to "
+                f"the ngspice process: {type(error).__name__}: {error}. Their functions, and "
+                "whatever those hold, have to be picklable: no open files, locks or generators."
+            ) from error
+        self.connection.send((simulation.member, pickled))
 
     @property
     def resident_byte(self) -> int:
@@ -348,7 +129,7 @@ class _Worker:
         self.connection.close()
         if self.simulation is not None or not self.ready:
             self.process.kill()
-        self.process.join()
+        self.process.wait()
         Path(self._log_path).unlink(missing_ok=True)
 
 
@@ -425,6 +206,26 @@ class WorkerPool:
         with Interrupts() as interrupts:
             yield from self._run(simulations, interrupts)
 
+    def run_one(self, simulation: Simulation) -> tuple[Points, Finished]:
+        """All points of one simulation, and how it ended.
+
+        Raises:
+            CosimError: whatever it failed of; the points before are lost.
+            KeyboardInterrupt: Ctrl-C was pressed.
+        """
+        parts: list[Points] = []
+        for message in self.run([simulation]):
+            match message:
+                case Started():
+                    parts.clear()
+                case Points():
+                    parts.append(message)
+                case Failed():
+                    raise message.error
+                case Finished():
+                    return Points.joined(parts), message
+        raise EngineError("The simulation ended without a word. Run it again.")
+
     def _run(self, simulations: Iterable[Simulation], interrupts: Interrupts) -> Iterator[Message]:
         waiting = iter(simulations)
         following = next(waiting, None)
@@ -474,13 +275,13 @@ class WorkerPool:
                 worker.simulation = None
             elif isinstance(message, Failed):  # the last word of its process
                 worker.simulation = None
-                worker.process.join()
+                worker.process.wait()
                 yield message
                 return
             yield message
         if self.memory_byte is not None and worker.resident_byte > self.memory_byte:
             worker.process.kill()
-            worker.process.join()
+            worker.process.wait()
             yield from self._lost(
                 worker,
                 WorkerMemoryError(
@@ -495,7 +296,7 @@ class WorkerPool:
         limit = self.timeout_second if worker.ready else START_TIMEOUT_SECOND
         if time.monotonic() - worker.heard > limit:
             worker.process.kill()
-            worker.process.join()
+            worker.process.wait()
             yield from self._lost(
                 worker,
                 WorkerTimeoutError(
@@ -508,8 +309,8 @@ class WorkerPool:
             )
 
     def _crashed(self, worker: _Worker) -> Iterator[Message]:
-        worker.process.join()
-        code = worker.process.exitcode or 0
+        worker.process.wait()
+        code = worker.process.returncode
         cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         yield from self._lost(
             worker,

@@ -23,7 +23,8 @@ single-writer-multiple-reader (SWMR) mode. Both files lie beside the trace and r
       /count                       int64: replies that count
 
 Row k of the reply answers row k of the request, and there is never more than one open request:
-the simulation stands still meanwhile. The first request comes before the operating point is known.
+the simulation stands still meanwhile. The first request comes before the operating point is
+known; at time 0 there may be several, until the operating point agrees with the replies.
 `count` is the commit record: rows first, a flush, then `count`, then a flush; rows beyond it are
 not data. Who reads refreshes `count` and then the datasets. `/status` is read when there is no
 new request; once it is not "running" the server closes its file and ends.
@@ -44,7 +45,6 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,8 +52,8 @@ import h5py
 import numpy as np
 import psutil
 
-from cosim.engine.worker import Simulation
 from cosim.errors import ExchangeError
+from cosim.lockstep.block import Block
 from cosim.lockstep.port import Scheme
 from cosim.trace.record import open_for_reading
 from cosim.trace.schema import text
@@ -291,24 +291,25 @@ def _ended(process: int) -> bool:
 # -- the simulation's side -----------------------------------------------------------------------
 
 
-def through_files(simulation: Simulation, folder: Path, timeout_second: float) -> Simulation:
-    """The same simulation, with its one block served by another process.
+def through_files(block: Block, scheme: Scheme, folder: Path, timeout_second: float) -> Block:
+    """The same block, served by another process.
 
     Args:
+        scheme: how it is coupled, by which it is asked for tangents or not.
         folder: where the files of the exchange are; those of an earlier one are replaced.
         timeout_second: longest wait for the server to come, and then for each answer.
     """
-    (block,) = simulation.blocks
-    tangents = simulation.scheme is Scheme.LINEARISED
+    tangents = scheme is Scheme.LINEARISED
     asked = _Asked(block.name, block.inputs, block.outputs, tangents, folder, timeout_second)
-    served = replace(block, function=asked.value, tangents=asked.tangents, ended=asked.end)
-    return replace(simulation, blocks=(served,))
+    return Block(asked, block.inputs, block.outputs, name=block.name)
 
 
 class _Asked:
     """A block's functions, answered by a server; opens its files when it is called first, as it
     is pickled to the ngspice process.
     """
+
+    stateless = True
 
     def __init__(
         self,

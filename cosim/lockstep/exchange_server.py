@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cosim.errors import ExchangeError
+from cosim.lockstep.block import Block
 from cosim.lockstep.exchange import (
     ALIVE_SECOND,
     FILE_PAUSE_SECOND,
@@ -20,7 +21,6 @@ from cosim.lockstep.exchange import (
     LogWriter,
     looks,
 )
-from cosim.lockstep.lockstep import Block
 from cosim.trace.schema import text
 
 
@@ -95,9 +95,8 @@ def _answer(
     block: Block, tangents: bool, time_second: float, volts: np.ndarray
 ) -> tuple[np.ndarray, ...]:
     if not tangents:
-        return (block.function(time_second, volts),)
-    assert block.tangents is not None  # the simulation's port has checked it
-    return block.tangents(time_second, volts)
+        return (block.function.value(time_second, volts),)
+    return block.function.tangents(time_second, volts)
 
 
 def _await_row(request: LogReader, index: int, timeout_second: float) -> bool:

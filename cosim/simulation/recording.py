@@ -26,7 +26,7 @@ from cosim.engine.worker import (
     Statistics,
 )
 from cosim.errors import CosimError, EngineError
-from cosim.lockstep.lockstep import Block
+from cosim.lockstep.block import Block
 from cosim.netlist.netlist import Signal
 from cosim.simulation.predecessor import Predecessor, Resume
 from cosim.trace import Provenance, TraceWriter
@@ -239,6 +239,10 @@ class _Recorder:
             self._record(message)
         elif isinstance(message, Finished):
             self.members[number].statistics = message.statistics
+            for event in message.events:
+                self._writer.event(
+                    event.time_second, event.kind, event.message, self._number(number)
+                )
             self._end(number)
         elif isinstance(message, Retried):
             self._retried.add(number)

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from cosim.engine.worker import Finished, Simulation, Statistics, WorkerPool
-from cosim.lockstep.exchange import through_files
 from cosim.lockstep.exchange_server import await_request, serve
 from cosim.lockstep.port import Scheme
 from tests.benchmarks.recording import record
 from tests.benchmarks.ring import ideal_ring
+from tests.engine.problems import served
 
 PAIRS = 9
 MICRO = 1e6
@@ -37,7 +37,7 @@ def serve_often(simulation: Simulation, folder: Path, times: int) -> None:
 @pytest.mark.parametrize("scheme", list(Scheme))
 def test_exchange_speed(scheme: Scheme, tmp_path: Path) -> None:
     simulation = next(iter(ideal_ring(scheme).plan.simulations()))
-    outside = through_files(simulation, tmp_path, PATIENCE_SECOND)
+    outside = served(simulation, tmp_path, PATIENCE_SECOND)
     load_average = os.getloadavg()[0]
     server = multiprocessing.get_context("spawn").Process(
         target=serve_often, args=(simulation, tmp_path, PAIRS + 1)

@@ -116,7 +116,7 @@ def test_written_and_read_cells_count_in_torch() -> None:
     point = np.array([0.3, 0.6])
     value = exact.value_and_tangents(point, 0.4)[0]
     for window, moves in (({}, False), ({"write_error": 0.1}, True), ({"levels": 8}, True)):
-        function = run_of(window=window).plan.blocks[0].function
+        function = run_of(window=window).plan.blocks[0].function.value
         volts = function(0.5e-6 + 0.6 * 20e-6, 1.65 + 0.1 * point)
         assert np.allclose((volts - 1.65) / 0.1, value, rtol=1e-9) is not moves
 
@@ -124,7 +124,7 @@ def test_written_and_read_cells_count_in_torch() -> None:
 def test_read_noise_is_held_and_repeats() -> None:
     run = run_of(window={"read_noise": 0.05}, noise={"updates": 10}, ensemble={"samples": 2})
     volts = np.array([1.7, 1.6])
-    blocks = [run.plan.blocks_of(sample)[0].function for sample in (0, 0, 1)]
+    blocks = [run.plan.blocks_of(sample)[0].function.value for sample in (0, 0, 1)]
     first, later, after = (0.5e-6 + tau * 20e-6 for tau in (0.01, 0.09, 0.11))
     assert np.allclose(blocks[0](first, volts), blocks[0](later, volts), atol=0.02)
     np.testing.assert_array_equal(blocks[0](after, volts), blocks[1](after, volts))
@@ -132,7 +132,7 @@ def test_read_noise_is_held_and_repeats() -> None:
     # The cells' mean is the network: many draws come near it.
     exact = CompiledScore.of(run.problem.network).value_and_tangents((volts - 1.65) / 0.1, 0.5)[0]
     drawn = [
-        (run_of(window={"read_noise": 0.01}, ensemble={"seed": seed}).plan.blocks[0].function(
+        (run_of(window={"read_noise": 0.01}, ensemble={"seed": seed}).plan.blocks[0].function.value(
             0.5e-6 + 0.5 * 20e-6, volts) - 1.65) / 0.1
         for seed in range(40)
     ]  # fmt: skip

@@ -5,15 +5,17 @@ One unit of the problem's time is UNIT_SECOND of circuit time.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from PySpice.Spice.Netlist import Circuit
 from scipy.integrate import solve_ivp
 
-from cosim.engine.worker import Failed, Points, Simulation, WorkerPool
-from cosim.lockstep.lockstep import Block
+from cosim.engine.worker import Points, Simulation, WorkerPool
+from cosim.lockstep.block import Block
+from cosim.lockstep.exchange import through_files
 from cosim.lockstep.port import Scheme
 
 UNIT_SECOND = 10e-6
@@ -116,7 +118,7 @@ class Rate:
 
 
 def block(rate: object) -> Block:
-    return Block("rate", ("x",), ("u",), rate.value, rate.tangents)  # type: ignore[attr-defined]
+    return Block(rate, ("x",), ("u",), name="rate")
 
 
 def simulation(
@@ -136,17 +138,11 @@ def simulation(
 
 
 def solve(pool: WorkerPool, job: Simulation) -> Points:
-    """All points of one simulation, joined; a failure is raised."""
-    parts = []
-    for message in pool.run([job]):
-        if isinstance(message, Failed):
-            raise message.error
-        if isinstance(message, Points):
-            parts.append(message)
-    return Points(
-        0,
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("time_second", "values", "inputs", "outputs", "errors")
-        ),
-    )
+    """All points of one simulation; a failure is raised."""
+    return pool.run_one(job)[0]
+
+
+def served(job: Simulation, folder: Path, timeout_second: float) -> Simulation:
+    """The same simulation, its block served through files."""
+    (own,) = job.blocks
+    return replace(job, blocks=(through_files(own, job.scheme, folder, timeout_second),))

@@ -29,7 +29,7 @@ from cosim.errors import (
     WorkerCrashError,
     WorkerTimeoutError,
 )
-from cosim.lockstep.lockstep import Block
+from cosim.lockstep.block import Block
 from cosim.lockstep.port import Scheme
 from cosim.trace import Trace
 from tests.engine.clusters import Cluster, kill
@@ -66,7 +66,7 @@ def local() -> Iterator[WorkerPool]:
 
 
 def decay(member: int, fault: str = "", marker: Path = Path("/nowhere/marker")) -> Simulation:
-    block = Block("decay", ("x",), ("u",), BreakingDecay(fault, marker).value)
+    block = Block(BreakingDecay(fault, marker).value, ("x",), ("u",), name="decay")
     job = simulation(block, Scheme.EXTRAPOLATED, 1.0 + member, units=1.0, step=0.01)
     return replace(job, member=member)
 

@@ -13,7 +13,6 @@ import pytest
 from cosim.engine.worker import Failed, Finished, Message, Points, Simulation, WorkerPool
 from cosim.errors import (
     BlockError,
-    ConfigurationError,
     ConvergenceError,
     EngineError,
     NetlistError,
@@ -21,7 +20,7 @@ from cosim.errors import (
     WorkerMemoryError,
     WorkerTimeoutError,
 )
-from cosim.lockstep.lockstep import Block
+from cosim.lockstep.block import Block
 from cosim.lockstep.port import Scheme
 from tests.engine.problems import UNIT_SECOND, Decay, Rate, block, simulation, solve
 
@@ -57,7 +56,7 @@ class Faulty:
 
 
 def faulty(fault: str) -> Simulation:
-    coupled = Block("rate", ("x",), ("u",), Faulty(fault).value)
+    coupled = Block(Faulty(fault).value, ("x",), ("u",), name="rate")
     return simulation(coupled, Scheme.EXPLICIT, 1.0, units=1.0, step=0.01)
 
 
@@ -172,11 +171,6 @@ def test_unknown_vector_is_named(pool: WorkerPool) -> None:
     _, last = run_to_end(pool, netlist_job("V1 x 0 1\nR1 x 0 1k", saved=("y",)))
     assert isinstance(last, Failed)
     assert "does not report the vectors ['y']" in str(last.error)
-
-
-def test_linearised_needs_tangents() -> None:
-    with pytest.raises(ConfigurationError, match="no tangents"):
-        Block("rate", ("x",), ("u",), Faulty("").value).port(Scheme.LINEARISED)
 
 
 def test_recorded_coupling_is_what_the_netlist_carried(pool: WorkerPool) -> None:

@@ -22,20 +22,19 @@ from cosim.diffusion.config import parse
 from cosim.diffusion.run import Run, served_block
 from cosim.engine.worker import Failed, Message, Points, Simulation, WorkerPool
 from cosim.errors import BlockError, ConfigurationError, EngineError, ExchangeError
+from cosim.lockstep.block import Block
 from cosim.lockstep.exchange import (
     REPLY_NAME,
     REQUEST_NAME,
     Column,
     LogReader,
     LogWriter,
-    through_files,
 )
 from cosim.lockstep.exchange_server import Served, await_request, serve
-from cosim.lockstep.lockstep import Block
 from cosim.lockstep.port import Scheme
 from cosim.trace import Trace
 from cosim.trace.schema import text
-from tests.engine.problems import UNIT_SECOND, Decay, Rate, block, simulation, solve
+from tests.engine.problems import UNIT_SECOND, Decay, Rate, block, served, simulation, solve
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 DECAY = block(Rate(Decay()))
@@ -46,7 +45,7 @@ PATIENCE_SECOND = 20.0
 def decay(folder: Path, scheme: Scheme = Scheme.EXPLICIT, step: float = 0.01) -> Simulation:
     """x' = -x over one unit of time, u = -x from a server."""
     job = simulation(DECAY, scheme, 1.0, units=1.0, step=step)
-    return through_files(job, folder, PATIENCE_SECOND)
+    return served(job, folder, PATIENCE_SECOND)
 
 
 def serve_decay(folder: Path) -> None:
@@ -173,7 +172,7 @@ def test_files_remain_as_a_log(pool: WorkerPool, tmp_path: Path) -> None:
 
 
 def test_no_server_comes(pool: WorkerPool, tmp_path: Path) -> None:
-    job = through_files(simulation(DECAY, Scheme.EXPLICIT, 1.0, 1.0, 0.01), tmp_path, 0.5)
+    job = served(simulation(DECAY, Scheme.EXPLICIT, 1.0, 1.0, 0.01), tmp_path, 0.5)
     error = fault(pool, job)
     assert isinstance(error, ExchangeError)
     assert "No server came within 0.5 s" in str(error) and "cosim serve" in str(error)
@@ -186,8 +185,8 @@ def test_no_simulation_comes(tmp_path: Path) -> None:
 
 
 def test_server_of_another_block_is_refused(pool: WorkerPool, tmp_path: Path) -> None:
-    other = Block("rate", ("y",), ("u",), DECAY.function)
-    job = through_files(simulation(DECAY, Scheme.EXPLICIT, 1.0, 1.0, 0.01), tmp_path, 1.0)
+    other = Block(DECAY.function, ("y",), ("u",), name="rate")
+    job = served(simulation(DECAY, Scheme.EXPLICIT, 1.0, 1.0, 0.01), tmp_path, 1.0)
 
     def serve_other(folder: Path) -> object:
         return serve(await_request(folder, PATIENCE_SECOND), other, PATIENCE_SECOND)
@@ -218,7 +217,7 @@ def test_server_that_goes_away_mid_run(
     assert server.pid is not None
     recorded = 0
     stopped = time.monotonic()
-    for message in pool.run([through_files(job, tmp_path, patience_second)]):
+    for message in pool.run([served(job, tmp_path, patience_second)]):
         if isinstance(message, Points):
             if not recorded:
                 os.kill(server.pid, fault_signal)
@@ -286,7 +285,7 @@ def answer_nan(folder: Path) -> None:
     def value(time_second: float, volts: np.ndarray) -> np.ndarray:
         return -volts if time_second < UNIT_SECOND / 2 else np.array([np.nan])
 
-    serve(await_request(folder, PATIENCE_SECOND), Block("rate", ("x",), ("u",), value), 5)
+    serve(await_request(folder, PATIENCE_SECOND), Block(value, ("x",), ("u",), name="rate"), 5)
 
 
 def reply_with(folder: Path, shape: tuple[int, ...], name: str, answers: int) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from cosim.engine.worker import WorkerPool
-from cosim.lockstep.lockstep import Stepping
 from cosim.lockstep.port import Scheme
+from cosim.lockstep.stepping import Stepping
 from tests.engine.problems import (
     UNIT_SECOND,
     Decay,

@@ -7,7 +7,7 @@ import numpy as np
 
 from cosim.diffusion.scaling import Scaling
 from cosim.diffusion.score.compiled import CompiledScore
-from cosim.lockstep.lockstep import Block
+from cosim.lockstep.block import Block
 
 if TYPE_CHECKING:
     from cosim.diffusion.circuit.mapping import MappedNetwork
@@ -111,11 +111,11 @@ def last_layer_block(
 ) -> Block:
     """The block that drives `outputs` (raw score) from `inputs` (last activations)."""
     layer = LastLayer(*network.weights_and_biases()[-1], scaling)
-    return Block("last_layer", inputs, outputs, layer.value, layer.tangents)
+    return Block(layer, inputs, outputs, name="last_layer")
 
 
 def score_block(
     function: ScoreFunction, inputs: tuple[str, ...], outputs: tuple[str, ...]
 ) -> Block:
     """The block that drives `outputs` (raw score) from `inputs` (states)."""
-    return Block("score", inputs, outputs, function.value, function.tangents)
+    return Block(function, inputs, outputs, name="score")

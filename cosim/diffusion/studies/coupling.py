@@ -14,8 +14,8 @@ from PySpice.Spice.Netlist import Circuit
 from cosim.diffusion.score.sde import VariancePreserving
 from cosim.diffusion.studies.study import TIMEOUT_SECOND, Finding, Workspace
 from cosim.engine.session import saved
-from cosim.engine.worker import Failed, Points, Simulation, WorkerPool
-from cosim.lockstep.lockstep import Block
+from cosim.engine.worker import Simulation, WorkerPool
+from cosim.lockstep.block import Block
 from cosim.lockstep.port import Scheme
 
 STEPS_SECOND = (800e-9, 400e-9, 200e-9, 100e-9, 50e-9, 25e-9)
@@ -105,7 +105,7 @@ class GaussianFlow:
 
 def _smooth_error(pool: WorkerPool, scheme: Scheme, step_second: float) -> float:
     flow = GaussianFlow()
-    block = Block("score", ("x",), ("u",), flow.value, flow.tangents)
+    block = Block(flow, ("x",), ("u",), name="score")
     circuit = Circuit("one state")
     circuit.VCCS("rate", circuit.gnd, "x", "u", circuit.gnd, STATE_FARAD / SOLVE_SECOND)
     circuit.C("state", "x", circuit.gnd, STATE_FARAD)
@@ -115,22 +115,9 @@ def _smooth_error(pool: WorkerPool, scheme: Scheme, step_second: float) -> float
         f"{saved(['x', 'u'])}\n.tran {step_second!r} {SOLVE_SECOND!r} 0 {step_second!r}\n.end\n"
     )
     job = Simulation(0, netlist, SOLVE_SECOND, ("x",), {}, (block,), scheme, (1.0,))
-    points = joined_points(pool, job)
+    points = pool.run_one(job)[0]
     exact = flow.solution(points.time_second)
     return float(np.abs(points.values[:, 0] - exact).max() / np.ptp(exact))
-
-
-def joined_points(pool: WorkerPool, job: Simulation) -> Points:
-    """All points of a simulation; a failure is raised."""
-    parts = []
-    for message in pool.run([job]):
-        if isinstance(message, Failed):
-            raise message.error
-        if isinstance(message, Points):
-            parts.append(message)
-    names = ("time_second", "values", "inputs", "outputs", "errors")
-    arrays = [np.concatenate([getattr(part, name) for part in parts]) for name in names]
-    return Points(job.member, *arrays)
 
 
 def _ring_error(
@@ -140,7 +127,7 @@ def _ring_error(
         "task": "circle", "fidelity": {"all": "ideal"},
         "coupling": {"scheme": str(scheme), "step_second": step_second},
     })  # fmt: skip
-    points = joined_points(pool, next(iter(run.plan.simulations())))
+    points = pool.run_one(next(iter(run.plan.simulations())))[0]
     time, state = points.time_second, run.plan.units(points.values)
     solving = time >= run.config.scaling.precharge_second
     exact = run.problem.reference(0, run.config.scaling.tau(time))[solving]
