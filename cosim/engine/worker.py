@@ -37,7 +37,6 @@ from cosim.engine.protocol import (
     Statistics,
 )
 from cosim.errors import (
-    BlockError,
     EngineError,
     WorkerCrashError,
     WorkerMemoryError,
@@ -101,16 +100,7 @@ class _Worker:
         self.limits_steps = simulation.stepping.limits_steps
         self.last_time_second = simulation.record_second
         self.heard = time.monotonic()
-        try:
-            pickled = cloudpickle.dumps(simulation)
-        except Exception as error:
-            self.simulation = None
-            raise BlockError(
-                f"The blocks {[block.name for block in simulation.blocks]} cannot be brought to "
-                f"the ngspice process: {type(error).__name__}: {error}. Their functions, and "
-                "whatever those hold, have to be picklable: no open files, locks or generators."
-            ) from error
-        self.connection.send((simulation.member, pickled))
+        self.connection.send((simulation.member, cloudpickle.dumps(simulation)))
 
     @property
     def resident_byte(self) -> int:

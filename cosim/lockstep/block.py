@@ -35,8 +35,8 @@ class Block:
             whatever the scheme.
 
     Raises:
-        ConfigurationError: the function cannot be called, its output does not fit, or a number or
-            a name is none.
+        ConfigurationError: the function cannot be called or pickled, its output does not fit, or
+            a number or a name is none.
     """
 
     def __init__(
@@ -57,6 +57,14 @@ class Block:
         self.sample_second = None if sample is None else self._period(sample)
         self.initial_volt = self._initial(initial)
         self.discontinuous = discontinuous
+        try:
+            cloudpickle.dumps(function)
+        except Exception as error:
+            raise ConfigurationError(
+                f"Block '{self.name}' cannot be brought to the ngspice process: "
+                f"{type(error).__name__}: {error}. Its function, and whatever that holds, has to "
+                "be picklable: no open files, locks or generators."
+            ) from error
         self.function: Function = adapt(
             function, self.name, len(self.inputs), len(self.outputs), jacobian
         )
