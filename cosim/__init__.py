@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         TraceError,
         UndecidedError,
     )
-    from cosim.lockstep.lockstep import Block
+    from cosim.lockstep.block import Block
     from cosim.netlist.circuit import Netlist
     from cosim.process.process import Process, find_process
     from cosim.simulation.analyses import ac, dc, noise, op
@@ -35,7 +35,7 @@ _ROOMS = {
         "BlockError", "ComparisonError", "ConfigurationError", "ConvergenceError", "CosimError",
         "EngineError", "MeasurementError", "NetlistError", "TraceError", "UndecidedError",
     ),
-    "cosim.lockstep.lockstep": ("Block",),
+    "cosim.lockstep.block": ("Block",),
     "cosim.netlist.circuit": ("Netlist",),
     "cosim.process.process": ("Process", "find_process"),
     "cosim.simulation.analyses": ("ac", "dc", "noise", "op"),

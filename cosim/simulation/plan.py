@@ -11,8 +11,9 @@ from PySpice.Spice.Netlist import Circuit
 from cosim.engine.library import find_library, probe
 from cosim.engine.worker import Simulation
 from cosim.errors import ConfigurationError
-from cosim.lockstep.lockstep import Block, Stepping
+from cosim.lockstep.block import Block
 from cosim.lockstep.port import Scheme
+from cosim.lockstep.stepping import Stepping
 from cosim.netlist.circuit import Netlist
 from cosim.netlist.netlist import Signal, Transient
 from cosim.netlist.units import si

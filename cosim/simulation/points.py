@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cosim.errors import ConfigurationError
-from cosim.lockstep.lockstep import Block
+from cosim.lockstep.block import Block
 from cosim.netlist.circuit import Netlist
 from cosim.netlist.units import si
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cosim.engine.worker import WorkerPool
 from cosim.files import make_folder
-from cosim.lockstep.lockstep import Block
+from cosim.lockstep.block import Block
 from cosim.netlist.circuit import Netlist
 from cosim.simulation.plan import Plan
 from cosim.simulation.recording import record_ensemble
