@@ -238,7 +238,9 @@ class Watch:
         rises = not jumped and norm > RISING_FACTOR * before and norm > RISING_PART * span
         self._rising = self._rising + 1 if rises else 0
         large = not jumped and norm > LARGE_PART * span and norm >= 0.999 * before
-        self._large = self._large + 1 if large and not self._block.discontinuous else 0
+        # A switch is bounded, and in a stiff implicit loop the error is that of a large slope.
+        counts = not self._block.discontinuous and self._scheme is not Scheme.LINEARISED
+        self._large = self._large + 1 if large and counts else 0
         if self._large >= LARGE_STREAK or self._rising >= RISING_STREAK:
             gain = self.recent_gain
             raise CouplingError(
