@@ -25,12 +25,14 @@ _TIME_STEP = re.compile(
     re.IGNORECASE,
 )
 _NO_SOLUTION = re.compile(
-    r"singular matrix|no convergence|failed to converge|iteration limit|"
+    r"singular matrix|no convergence|without convergence|failed to converge|iteration limit|"
     r"source stepping failed|gmin stepping failed|operating point.*failed",
     re.IGNORECASE,
 )
 _FAILURE = re.compile(
-    r"^\s*(fatal\s+)?error\b|simulation\(s\) aborted|^\s*run simulation(?! inter)", re.I
+    r"^\s*(fatal\s+)?error\b|simulation(\(s\))? aborted|^\s*run simulation(?! inter)|"
+    r"^\s*doAnalyses:(?! *pause)",
+    re.I,
 )
 _ENDED = re.compile(r"cannot recover and awaits to be (reset|detached)")
 
