@@ -194,6 +194,7 @@ class Plan:
                 scheme=self.config.coupling.scheme,
                 initial_volts=self._initial_inputs(state),
                 stepping=self._stepping,
+                settles=False,  # a precharge holds the inputs there
             )
 
     def continued(

@@ -28,6 +28,8 @@ class Simulation:
         initial_volts: voltages of the blocks' inputs before the operating point is known.
         stepping: how steps are limited for the coupling's sake.
         start_second: circuit time at which its `.tran` begins.
+        settles: whether the operating point is solved for with the blocks; not needed where
+            `initial_volts` are those at which sources hold the inputs.
         record_second: from when points are recorded; before, a resumed circuit is precharged.
     """
 
@@ -42,6 +44,7 @@ class Simulation:
     stepping: Stepping = Stepping()
     start_second: float = 0.0
     record_second: float = 0.0
+    settles: bool = True
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ class Recorder:
             simulation.stepping,
             simulation.start_second,
             simulation.stop_second,
+            simulation.settles,
         )
         self.accept_second = 0.0
         self._count = 0

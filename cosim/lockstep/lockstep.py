@@ -76,6 +76,7 @@ class Lockstep:
         stepping: how steps are limited.
         start_second: circuit time of the operating point.
         stop_second: of the end.
+        settles: whether the operating point is solved for.
 
     Attributes:
         input_nodes, output_nodes: what crosses the interface, block by block.
@@ -98,6 +99,7 @@ class Lockstep:
         stepping: Stepping = BY_NGSPICE,
         start_second: float = 0.0,
         stop_second: float = math.inf,
+        settles: bool = True,
     ) -> None:
         self._start_second = start_second
         span = stop_second - start_second
@@ -135,7 +137,7 @@ class Lockstep:
         self.slope = [0.0] * len(names)
         self._operating_point = OperatingPoint(self._of_outputs(_is_mixed))
         self._loop_gain: LoopGain | None = None
-        self._settled = not blocks
+        self._settled = not (blocks and settles)
         self.repeats = False
         volts = np.asarray(initial_volts, dtype=float)
         for coupled in self._coupled:
