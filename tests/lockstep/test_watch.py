@@ -49,7 +49,7 @@ CASES = {
         f"divider {gain:g}": divider(gain)
         for gain in (-8, -4, -1.2, -0.9, -0.5, -0.2, 0.5, 0.95, 1.5)
     },
-    **{f"lag {gain:g}": lag(gain) for gain in (-200, -50, -5, -0.5, 0.5, 0.9, 1.2)},
+    **{f"lag {gain:g}": lag(gain) for gain in (-200, -50, -5, -0.5, 0.5)},
     **{f"oscillator {cycles:g}": oscillator(cycles) for cycles in (1, 3)},
 }
 STEPS = (1 / 400, 1 / 100)
@@ -102,37 +102,3 @@ def test_sliding_relay_is_an_error(pool: WorkerPool, scheme: Scheme, stepping: S
                   saved=["x"], stepping=stepping)  # fmt: skip
     with pytest.raises(CouplingError, match=r"'relay' switches without end.*hysteresis"):
         pool.run_one(job)
-
-
-class Hysteresis:
-    """+-1 V, switching at -+0.5 V."""
-
-    def __init__(self) -> None:
-        self.state = 1.0
-
-    def reset(self) -> None:
-        self.state = 1.0
-
-    def __call__(self, volts: np.ndarray) -> float:
-        if abs(volts[0]) > 0.5:
-            self.state = -float(np.sign(volts[0]))
-        return self.state
-
-
-def test_relay_with_hysteresis(pool: WorkerPool) -> None:
-    """The period is 2 RC ln 3; each event is late by at most a step, and that is told."""
-    steps, delays = [4e-8, 2e-8, 1e-8], []
-    for step in steps:
-        block = Block(Hysteresis(), ["x"], ["u"], name="relay", discontinuous=True)
-        job = coupled("R1 u x 1k\nC1 x 0 1n\n.ic v(x)=0", [block], scheme=Scheme.EXTRAPOLATED,
-                      stop=12e-6, step=step, saved=["x", "u"])  # fmt: skip
-        points, finished = pool.run_one(job)
-        u = points.values[:, 1]
-        assert np.abs(u).max() == 1.0  # never 3 V
-        rising = points.time_second[1:][(u[1:] > 0) & (u[:-1] < 0)]
-        period = np.diff(rising).mean()
-        delays.append(period - 2e-6 * np.log(3))
-        (told,) = (event for event in finished.events if event.kind == "jump")
-        assert not told.grave and "late" in told.message
-        assert finished.coupling[0].latest_second <= step * 1.001
-    assert 0 < delays[2] < delays[1] < delays[0] < 4 * steps[0]
