@@ -29,7 +29,7 @@ class NetlistError(CosimError):
 class ModelError(CosimError):
     """A score model file that is missing, malformed or of the wrong shape."""
 
-    exit_code = 4
+    exit_code = 9
 
 
 class TraceError(CosimError):

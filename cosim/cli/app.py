@@ -21,9 +21,9 @@ from cosim.errors import ConfigurationError
 
 EXIT_CODES = (
     "Exit codes: 0 done, or passed; 1 another fault; 2 wrong options, a run file or a path; 3 a "
-    "netlist, or findings of `check`; 4 a comparison that differs, or a model; 5 a trace, or what "
-    "cannot be measured in it; 6 a simulation that did not finish; 7 a comparison that cannot "
-    "tell; 8 a run beyond its limits; 130 interrupted."
+    "netlist, or findings of `check`; 4 a comparison that differs; 5 a trace, or what cannot be "
+    "measured in it; 6 a simulation that did not finish; 7 a comparison that cannot tell; 8 a run "
+    "beyond its limits; 9 a model; 130 interrupted."
 )
 
 
