@@ -1,5 +1,7 @@
 """Files as all rooms read and write them."""
 
+import os
+import stat
 import tempfile
 import tomllib
 from pathlib import Path
@@ -27,6 +29,23 @@ def read_toml(path: Path) -> dict[str, Any]:
             f"The run file {path} is not valid TOML: {error}. Expected lines such as "
             '`task = "circle"` and tables such as `[coupling]`.'
         ) from None
+
+
+def read_regular(path: Path, maximum_byte: int) -> bytes:
+    """The content of a regular file: a pipe or a device could keep us for ever.
+
+    Raises:
+        OSError: it cannot be read, is no regular file, or is larger.
+    """
+    # Without waiting for the other end of a pipe.
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(handle, "rb") as file:
+        about = os.fstat(handle)
+        if not stat.S_ISREG(about.st_mode):
+            raise OSError(f"{path} is no regular file")
+        if about.st_size > maximum_byte:
+            raise OSError(f"{path} has {about.st_size} bytes, and at most {maximum_byte} are read")
+        return file.read(maximum_byte)
 
 
 def make_folder(folder: Path) -> None:

@@ -16,6 +16,7 @@ from PySpice.Spice.NgSpice.Shared import NgSpiceCircuitError, NgSpiceShared
 from cosim.engine.audit import Asked, read_asked
 from cosim.engine.messages import Said, read_messages
 from cosim.errors import ConvergenceError, EngineError, NetlistError
+from cosim.netlist.writing import without_comments
 
 LAST_LINES = 30
 
@@ -140,8 +141,7 @@ class CommandSession(NgSpiceShared):
             self._loaded_netlist = None
         self.last_lines.clear()
         refused = False
-        # PySpice drops empty lines, be it the title; and ngspice counts lines in its messages.
-        filled = "\n".join(line if line.strip() else "*" for line in netlist.splitlines())
+        filled = without_comments(netlist)
         try:
             with suppress(NgSpiceCircuitError):  # the word error; the lines are read below
                 self.load_circuit(filled)

@@ -15,12 +15,13 @@ from pathlib import Path
 from cosim.errors import ConfigurationError, NetlistError
 from cosim.html import folded, heading, table
 from cosim.netlist.check import check, errors
-from cosim.netlist.finding import WARNING, Finding
+from cosim.netlist.finding import NOT_WAIVABLE, WARNING, Finding
 from cosim.netlist.model import Parsed
 from cosim.netlist.parse import OUTPUTS, parse
 from cosim.netlist.reading import read_text, statements, waivers
 from cosim.netlist.rules.analyses import ANALYSES
 from cosim.netlist.units import si
+from cosim.netlist.writing import plain, written_lines
 from cosim.process.process import find_process
 
 LEFT_OUT = (*ANALYSES, *OUTPUTS, ".end")
@@ -148,12 +149,21 @@ class Netlist:
         """Its text for ngspice, with models, without analyses and outputs."""
         models = "" if self.process is None else _models(self.process, self._corner, self._seed)
         lines = [
-            self._absolute(statement)
+            statement
             for statement, _ in self._statements()
             if statement.split()[0].lower() not in LEFT_OUT
         ]
         title, _, rest = self._joined(lines).partition("\n")
-        return f"{title}\n{models}{rest}"
+        text = f"{title}\n{models}{rest}"
+        parsed = parse(text, self.path)
+        if any(problem.rule in NOT_WAIVABLE for problem in parsed.problems):
+            return text  # which `require_sound` refuses
+        title, *rewritten = written_lines(parsed)
+        comments = (
+            f"* cosim: allow {waiver.rule} because {plain(waiver.reason)}"
+            for waiver in parsed.waivers
+        )
+        return "\n".join([title, *comments, *rewritten, ""])
 
     @cached_property
     def parsed(self) -> Parsed:
@@ -266,16 +276,6 @@ class Netlist:
         if corner is not None and match and match[3].strip().lower() in CORNERS:
             return f"{match[1]} {match[2]} {corner}"
         return statement
-
-    def _absolute(self, statement: str) -> str:
-        match = _INCLUDE.match(statement)
-        if match is None:
-            return statement
-        name = match[2].strip("\"'")
-        beside = self.path.parent / name
-        if match[1].lower() == ".lib" and not match[3].strip():
-            return statement  # the head of a section
-        return f'{match[1]} "{beside.resolve() if beside.is_file() else name}"{match[3]}'
 
     def _unknown(self, name: str) -> str:
         near = difflib.get_close_matches(name, self.parameters, 3, 0.3) or list(self.parameters)

@@ -13,7 +13,13 @@ from cosim.netlist.finding import Finding, found
 from cosim.netlist.model import Statement
 from cosim.netlist.reading import is_process_library, library_section, read_text, statements
 
+MAXIMUM_DEPTH, MAXIMUM_FILES = 20, 500
+"""Files inside each other, and files that are read in all (one that is included twice counts
+twice).
+"""
+
 _QUOTED = r"""(?:"([^"]+)"|'([^']+)'|(\S+))"""
+_SECTION = re.compile(r"[\w.+-]*", re.ASCII)
 _INCLUDE = re.compile(rf"\.\w+\s+{_QUOTED}(?:\s+{_QUOTED})?")
 
 
@@ -32,6 +38,7 @@ class Includes:
     def __init__(self, path: Path | None) -> None:
         self._folder = path.resolve().parent if path is not None else None
         self._open: list[Path] = [path.resolve()] if path is not None else []
+        self._read = 0
 
     def named(self, statement: Statement) -> tuple[Path, str, str]:
         """The file that an include names, its name as written, and the section of a `.lib`.
@@ -46,8 +53,20 @@ class Includes:
                 statement, "refused", f"'{' '.join(parts)}' cannot be included from here.",
                 "Give the netlist as a file, and the name of a file beside it.",
             )  # fmt: skip
-        name, section = parts[0], parts[1] if parts[1:] else ""
-        file = (self._folder / name).resolve()
+        is_library = statement.text.lower().startswith(".lib")
+        name, section = parts[0], parts[1] if parts[1:] and is_library else ""
+        if name.startswith("~") or "$" in name:
+            raise IncludeError(
+                statement, "refused", f"'{name}' is a name that ngspice would expand.",
+                "Write the name of a file beside the netlist.",
+            )  # fmt: skip
+        if _SECTION.fullmatch(section) is None:
+            raise IncludeError(
+                statement, "refused", f"'{section}' is no name of a section.",
+                "Name it with letters, digits, dots, - and _.",
+            )  # fmt: skip
+        beside = self._open[-1].parent / name
+        file = (beside if beside.is_file() else self._folder / name).resolve()
         if is_process_library(file):
             return file, name, section
         if not file.is_relative_to(self._folder):
@@ -56,9 +75,19 @@ class Includes:
                 "Copy it beside the netlist, or use the installed process models.",
             )  # fmt: skip
         if file in self._open or not file.is_file():
-            fault = "includes itself" if file in self._open else "does not exist"
+            fault = "does not exist"
+            if file.exists():
+                fault = "includes itself" if file in self._open else "is no regular file"
             raise IncludeError(statement, "unknown-file", f"'{name}' {fault}.", "Correct the name.")
-        return file, name, section if statement.text.lower().startswith(".lib") else ""
+        self._read += 1
+        if len(self._open) > MAXIMUM_DEPTH or self._read > MAXIMUM_FILES:
+            raise IncludeError(
+                statement, "refused",
+                f"'{name}' is not read: at most {MAXIMUM_FILES} files are included, at most "
+                f"{MAXIMUM_DEPTH} inside each other.",
+                "Put what they hold into fewer files.",
+            )  # fmt: skip
+        return file, name, section
 
     @contextmanager
     def content(

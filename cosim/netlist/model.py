@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING
 
 from cosim.netlist.finding import Finding
@@ -11,7 +12,8 @@ if TYPE_CHECKING:
 
 GROUND = "0"
 MAXIMUM_DEPTH = 40
-MAXIMUM_DEVICES = 2_000_000
+MAXIMUM_DEVICES = 300_000
+"""Devices and instances of the flattened netlist: seconds of reading."""
 
 MAIN_TERMINALS = {
     **dict.fromkeys("rclvidb", 2), **dict.fromkeys("efgh", 2), **dict.fromkeys("sw", 2),
@@ -182,6 +184,8 @@ class Parsed:
     top: Scope
     title: str = ""
     problems: list[Finding] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list)
+    """What may be given to ngspice, in order: included files in their places."""
     directives: list[tuple[Statement, Scope]] = field(default_factory=list)
     """Lines that begin with a dot and define nothing: analyses, options, outputs, conditions."""
     global_nodes: set[str] = field(default_factory=set)
@@ -204,10 +208,7 @@ class Parsed:
             RecursionError: subcircuits contain each other, or there are absurdly many devices.
         """
         everywhere = {node: node for node in (GROUND, *self.global_nodes)}
-        for count, device in enumerate(_flatten(self.top, "", {}, everywhere, 0)):
-            if count >= MAXIMUM_DEVICES:
-                raise RecursionError(f"more than {MAXIMUM_DEVICES} devices")
-            yield device
+        yield from _flatten(self.top, "", {}, everywhere, 0, count())
 
     def graph(self) -> "nx.MultiGraph":
         """Nets as nodes, and an edge between the first terminal of a device and each other one."""
@@ -222,7 +223,12 @@ class Parsed:
 
 
 def _flatten(
-    scope: Scope, prefix: str, ports: dict[str, str], everywhere: dict[str, str], depth: int
+    scope: Scope,
+    prefix: str,
+    ports: dict[str, str],
+    everywhere: dict[str, str],
+    depth: int,
+    visited: Iterator[int],
 ) -> Iterator[Device]:
     if depth > MAXIMUM_DEPTH:
         raise RecursionError(prefix.rstrip("."))
@@ -231,19 +237,21 @@ def _flatten(
         return everywhere.get(node) or ports.get(node) or prefix + node
 
     for element in scope.elements:
+        if next(visited) >= MAXIMUM_DEVICES:
+            raise RecursionError(f"more than {MAXIMUM_DEVICES} devices and instances")
         path = prefix + element.name
         nodes = tuple(map(outer, element.nodes))
         inner = scope.subcircuit(element.target) if element.letter == "x" else None
         if element.letter == "x" and element.target and inner is not None and not inner.external:
             if len(inner.ports) == len(nodes):
                 inside = dict(zip(inner.ports, nodes, strict=True))
-                yield from _flatten(inner, path + ".", inside, everywhere, depth + 1)
+                yield from _flatten(inner, path + ".", inside, everywhere, depth + 1, visited)
             continue
-        count = len(element.terminals)
+        main = len(element.terminals)
         yield Device(
             path,
             element,
-            nodes[:count],
-            nodes[count:] + tuple(map(outer, element.senses)),
+            nodes[:main],
+            nodes[main:] + tuple(map(outer, element.senses)),
             inner.ports if inner is not None else (),
         )

@@ -7,7 +7,7 @@ SCALES = {
     "p": 1e-12, "f": 1e-15, "a": 1e-18,
 }  # fmt: skip
 _NUMBER = re.compile(
-    r"^(?P<digits>[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(?P<scale>meg|mil|[tgkmunpfa])?"
+    r"^(?P<digits>[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)(?P<scale>meg|mil|[tgkmunpfa])?"
     r"(?P<rest>[a-zµΩ]*)$",
     re.IGNORECASE,
 )

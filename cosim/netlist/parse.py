@@ -29,6 +29,9 @@ from cosim.netlist.reading import (
 )
 from cosim.netlist.screening import Conditions, Screen
 
+INCLUDES = (".inc", ".lib")
+"""What a word begins with that ngspice takes for an include."""
+
 OUTPUTS = (".save", ".print", ".plot", ".probe", ".meas", ".measure", ".four")
 
 
@@ -89,6 +92,11 @@ class _Reader:
         word = tokens[0].lower()
         if self._screen.refuses(statement, word):
             return
+        if word.startswith(INCLUDES):  # as ngspice, before conditions
+            self._include(statement)
+            return
+        if word != ".title":
+            self.parsed.statements.append(statement)
         if self._conditions.leave_out(statement, word, self._scope):
             return
         if word.startswith("."):
@@ -126,8 +134,6 @@ class _Reader:
                 self._scope.functions.add(tokens[1].lower())
             case ".global":
                 self.parsed.global_nodes.update(map(node_name, tokens[1:]))
-            case ".include" | ".inc" | ".lib":
-                self._include(statement)
             case _:
                 self.parsed.directives.append((statement, self._scope))
                 if word in OUTPUTS:
@@ -186,6 +192,8 @@ class _Reader:
             file, name, section = self._includes.named(statement)
             if is_process_library(file):
                 self._declare(file)
+                line = f'.lib "{file}" {section}' if section else f'.include "{file}"'
+                self.parsed.statements.append(Statement(statement.line, line, statement.file))
                 return
             with self._includes.content(statement, file, section) as (text, content):
                 self.parsed.waivers += waivers(text, name)

@@ -10,7 +10,11 @@ from functools import cache
 from pathlib import Path
 
 from cosim.errors import ConfigurationError
+from cosim.files import read_regular
 from cosim.netlist.model import Statement, Waiver
+
+MAXIMUM_BYTE = 32 * 2**20
+"""Of a netlist file."""
 
 _WAIVER = re.compile(r"^\*\s*cosim:\s*allow\s+(\S+)(?:\s+because\b(.*)|.*)$", re.IGNORECASE)
 _SUBCIRCUIT = re.compile(
@@ -29,7 +33,7 @@ def read_text(path: Path) -> str:
         ConfigurationError: it cannot be read, or is no text.
     """
     try:
-        raw = path.read_bytes()
+        raw = read_regular(path, MAXIMUM_BYTE)
     except OSError as error:
         raise ConfigurationError(
             f"The netlist {path} cannot be read: {error}. Give the path of a SPICE netlist."

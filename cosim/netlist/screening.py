@@ -1,6 +1,7 @@
 """Statements that are not read: those that would make ngspice run commands, and parts of `.if`.
 
-Source: ngspice manual, sections 2.13 (.if), 13 (.control).
+ngspice is given only what is listed here: what is not, is refused by name.
+Source: ngspice manual, sections 2.13 (.if), 8 (XSPICE models), 13 (.control).
 """
 
 import re
@@ -9,13 +10,42 @@ from cosim.netlist.expression import constant
 from cosim.netlist.finding import Finding, found
 from cosim.netlist.model import Scope, Statement
 
-REFUSED = (
-    ".control", ".exec", ".shell", ".system", "shell", "system", "codemodel", "pre_codemodel",
-    "pre_osdi", ".pre_osdi", "source", ".source",
-)  # fmt: skip
-"""Statements that run commands or load code."""
+_DIRECTIVES = """
+    .subckt .ends .model .param .csparam .func .global .if .elseif .else .endif .options .option
+    .opt .temp .title .ic .nodeset .save .print .plot .probe .meas .measure .four .width .op .dc
+    .ac .noise .tran .pz .sens .tf .disto .sp .pss .end
+"""
+DIRECTIVES = frozenset(_DIRECTIVES.split())
+"""What ngspice is given, beside included files."""
 
-_READS_FILES = re.compile(r"\bfile\s*=|\bfilesource\b|\bd_process\b", re.IGNORECASE)
+_COMMANDS = """
+    .control .exec .shell .system shell system codemodel pre_codemodel pre_osdi .pre_osdi osdi
+    source .source alias
+"""
+COMMANDS = frozenset(_COMMANDS.split())
+"""What makes ngspice run commands or load code."""
+
+_MODELS = """
+    r c l k d npn pnp nmos pmos njf pjf nmf pmf nhfet phfet sw csw vswitch iswitch urc ltra txl
+    cpl vdmos vdmosn vdmosp adc_bridge dac_bridge bidi_bridge d_to_real real_to_v real_delay
+    real_gain d_and d_nand d_or d_nor d_xor d_xnor d_buffer d_inverter d_tristate d_pullup
+    d_pulldown d_open d_dff d_jkff d_tff d_srff d_dlatch d_srlatch d_ram d_osc d_pwm d_fdiv
+    d_lut d_genlut aswitch pswitch climit limit ilimit hyst slew gain summer mult divide int
+    d_dt s_xfer delay pwl pwlts multi_input_pwl sine square triangle oneshot zener core cmeter
+    lmeter lcouple potentiometer memristor sidiode seegen spice2poly
+"""
+MODELS = frozenset(_MODELS.split())
+"""Kinds of models that read no file, load no code and start no process."""
+
+MOST_DIGITS, MOST_CHARACTERS = 300, 2_000_000
+"""Of a number, and of a statement."""
+
+_DIGITS = re.compile(rf"\d{{{MOST_DIGITS + 1}}}", re.ASCII)
+_READS_FILES = re.compile(
+    r"""file\s*(?:=|["'])|\b(?:filesource|d_process|d_cosim)\b|\bsimulation\s*=""", re.IGNORECASE
+)
+_MODEL = re.compile(r"^\.model[\s,]+[^\s,()=]+[\s,(]+([a-z_]\w*)", re.IGNORECASE | re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 
 
 class Screen:
@@ -30,17 +60,44 @@ class Screen:
         if self._in_control:
             self._in_control = word != ".endc"
             return True
-        if word in REFUSED or "`" in statement.text or word.startswith("!"):
-            self._in_control = word == ".control"
-            why = f"'{word}' would make ngspice run commands; netlists that do are not accepted."
-            remedy = "Remove it; analyses can be given as .tran, .ac, .dc or .op lines."
-        elif _READS_FILES.search(statement.text):
-            why = f"'{word}' reads a file or starts a process."
-            remedy = "Remove it; a waveform can be given as a PWL source."
-        else:
-            return False
-        self.problems.append(found(statement, "refused", word, "", why, remedy))
-        return True
+        self._in_control = word == ".control"
+        reason = _reason(statement.text, word)
+        if reason is not None:
+            self.problems.append(found(statement, "refused", word[:40], "", *reason))
+        return reason is not None
+
+
+def _reason(text: str, word: str) -> tuple[str, str] | None:
+    """Why a statement is refused, and what to do; None where it is not."""
+    if len(text) > MOST_CHARACTERS or _DIGITS.search(text):
+        return (
+            f"It is longer than {MOST_CHARACTERS} characters, or has a number of more than "
+            f"{MOST_DIGITS} digits.", "Shorten it.",
+        )  # fmt: skip
+    if _CONTROL.search(text):
+        return "It holds a control character.", "Remove it."
+    if word in COMMANDS or "`" in text or word.startswith("!"):
+        return (
+            f"'{word}' would make ngspice run commands; netlists that do are not accepted.",
+            "Remove it; analyses can be given as .tran, .ac, .dc or .op lines.",
+        )
+    if _READS_FILES.search(text):
+        return (
+            f"'{word}' reads a file or starts a process.",
+            "Remove it; a waveform can be given as a PWL source.",
+        )
+    if word.startswith(".") and word not in DIRECTIVES and not word.startswith((".inc", ".lib")):
+        return f"'{word}' is no directive that ngspice is given.", "Remove or correct it."
+    if word == ".model" and len(text.split()) > 2:
+        match = _MODEL.match(text)
+        kind = match[1].lower() if match else "it"
+        if kind not in MODELS:
+            return (
+                f"'{kind}' is no kind of model that ngspice is given: it may read files or load "
+                "code.",
+                "Use a device of SPICE, or a code model that does neither.",
+            )
+    return None
 
 
 class Conditions:

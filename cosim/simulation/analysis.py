@@ -1,6 +1,5 @@
 """Simulate any netlist, or say why its answer could not be trusted."""
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from cosim.errors import NetlistError
 from cosim.netlist.check import check, errors
 from cosim.netlist.model import GROUND
 from cosim.netlist.reading import read_text
+from cosim.netlist.writing import written
 from cosim.simulation.confirm import Confirmation, confirm
 from cosim.simulation.frozen import circuit_alone
 
@@ -69,6 +69,7 @@ def simulate(
             f"wrongly. The first: {broken[0]} `cosim check` lists them all."
         )
     told = tuple(map(str, findings))  # what is left are warnings
+    given, netlist = netlist, written(netlist, path)
     session = NgspiceSession.start()
     warnings: tuple[str, ...] = ()
     asked = read_asked(netlist)
@@ -88,13 +89,13 @@ def simulate(
     if confirmed is not False:
         found = confirm(session, netlist, path, asked.analysis, vectors, second, asked=confirmed)
     warnings = (*told, *warnings, *found.warnings)
-    return Answer(netlist, asked.analysis, vectors, measures, warnings, found)
+    return Answer(given, asked.analysis, vectors, measures, warnings, found)
 
 
 def simulate_file(
     path: Path, *, confirmed: bool | None = None, allow: Sequence[str] = ()
 ) -> Answer:
-    """As `simulate`, of a file; to be run in a process of its own, whose folder it changes.
+    """As `simulate`, of a file; to be run in a process of its own.
 
     Raises:
         ConfigurationError: it cannot be read, or is no text.
@@ -106,6 +107,4 @@ def simulate_variant(
     path: Path, netlist: str, *, confirmed: bool | None = None, allow: Sequence[str] = ()
 ) -> Answer:
     """As `simulate_file`, of another text for the file."""
-    path = path.resolve()
-    os.chdir(path.parent)  # where ngspice looks for included files
-    return simulate(netlist, path, confirmed=confirmed, allow=allow)
+    return simulate(netlist, path.resolve(), confirmed=confirmed, allow=allow)
