@@ -37,7 +37,7 @@ _MODELS = """
 MODELS = frozenset(_MODELS.split())
 """Kinds of models that read no file, load no code and start no process."""
 
-MOST_DIGITS, MOST_CHARACTERS = 300, 2_000_000
+MOST_DIGITS, MOST_CHARACTERS = 300, 8_000_000
 """Of a number, and of a statement."""
 
 _DIGITS = re.compile(rf"\d{{{MOST_DIGITS + 1}}}", re.ASCII)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cosim.diffusion.netlists import PROJECT_NETLISTS
+from cosim.diffusion.golden import PROJECT_NETLISTS
 from cosim.engine.session import NgspiceSession
 from cosim.errors import CosimError, NetlistError
 from cosim.netlist.check import check, errors
@@ -185,7 +185,7 @@ EMPTY_BOMB = "".join(
         (f"R3 a 0 {'9' * 20_000}!", "300 digits"),
         (f".param x={'1' * 20_000}.{'1' * 20_000}!", "300 digits"),
         (f"B1 c 0 v={'.' + '7' * 5000}\nR3 c 0 1", "300 digits"),
-        (f"* a long one\nR3 a 0 1 {'x' * 2_100_000}", "2000000 characters"),
+        (f"* a long one\nR3 a 0 1 {'x' * 8_100_000}", "8000000 characters"),
         (EMPTY_BOMB + ".subckt s25 a\n.ends\nX1 a s0", "300000 devices"),
         (EMPTY_BOMB.replace("X2", "X3") + ".subckt s25 a\nR1 a 0 1\n.ends\nX1 a s0", "300000"),
     ],
