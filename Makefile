@@ -12,7 +12,7 @@ TORCH_INDEX := https://download.pytorch.org/whl/cpu
 unexport PYTHONDONTWRITEBYTECODE
 
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check figures netlists bench clean
+.PHONY: help setup run test check docs figures netlists bench clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -31,6 +31,9 @@ check: setup ## style, types, layers and sizes
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/python -m pytest -q -s tests/test_house.py
+
+docs: setup ## the manual: every example executed, warnings are errors; results/runs/manual
+	.venv/bin/python -m sphinx -q -W --keep-going cosim/docs results/runs/manual
 
 figures: setup ## make results/figures again: the blocks, one solve, and 200 samples
 	.venv/bin/cosim figures --jobs 2 --force

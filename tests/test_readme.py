@@ -1,5 +1,6 @@
 """The README's example runs as it is printed, and gives the closed form."""
 
+import math
 import re
 import subprocess
 import sys
@@ -10,25 +11,28 @@ import pytest
 
 from cosim.trace import Trace
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+OWN_TASK = ROOT / "cosim/docs/how-to/own_diffusion_task.md"
 
 
 def test_controller_example(tmp_path: Path) -> None:
-    found = re.search(r"```python\n(import numpy.*?)```", README.read_text(), re.DOTALL)
-    assert found
+    found = re.search(r"```python\n(import cosim.*?)```", README.read_text(), re.DOTALL)
+    assert found and len(found[1].split("\n\n")[1].splitlines()) <= 10
     script = tmp_path / "example.py"
     script.write_text(found[1])
     done = subprocess.run(
         [sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=True
     )
-    second, volt = (float(number.strip("[]")) for number in done.stdout.split())
-    assert second == pytest.approx(50e-6)
-    # u = 5 (1 - v) settles at v = u: 5/6.
-    assert volt == pytest.approx(5 / 6, abs=1e-6)
+    shown = re.fullmatch(r"([0-9.]+) mV ([0-9.]+) us\n", done.stdout)
+    assert shown, done.stdout
+    # u = 5 (1 - v), so that RC v' = 5 - 6 v: one time constant is RC / 6.
+    assert float(shown[1]) == pytest.approx(1e3 * 5 / 6, abs=0.01)  # as it is rounded
+    assert float(shown[2]) == pytest.approx(1e6 * math.log(9) * 10e-6 / 6, rel=2e-3)
 
 
 def test_own_task_example(tmp_path: Path) -> None:
-    found = re.search(r"```python\n(import torch.*?)```", README.read_text(), re.DOTALL)
+    found = re.search(r"```python\n(import torch.*?)```", OWN_TASK.read_text(), re.DOTALL)
     assert found and len(found[1].splitlines()) <= 20
     (tmp_path / "two_clusters.py").write_text(found[1])
     (tmp_path / "own.toml").write_text(

@@ -128,7 +128,7 @@ def _announce_exchange(folder: Path) -> None:
     """Say how to start what the run will wait for."""
     console.print(
         f"waits    for a server of the score: start `cosim serve {shlex.quote(str(folder))}`, or "
-        "another by the README",
+        "another by cosim/docs/how-to/serve_the_score.md",
         highlight=False, soft_wrap=True, markup=False,
     )  # fmt: skip
 

@@ -278,7 +278,7 @@ def parse(values: dict[str, Any], where: str) -> RunConfig:
         )
         raise ConfigurationError(
             f"{where} does not describe a run: {faults}. Correct these keys; "
-            "`cosim run --help` and the README list them."
+            "`cosim run --help` and cosim/docs/reference/run_file.md list them."
         ) from None
 
 

@@ -96,7 +96,7 @@ class NgspiceSession(StreamingSession):
         if self._asked.external_sources:
             raise NetlistError(
                 f"Nothing drives the external sources {self._asked.external_sources}. Couple a "
-                "block to them (the README shows how), or give them values."
+                "block to them (`cosim.Block`), or give them values."
             )
         try:
             for command in commands or ("run",):

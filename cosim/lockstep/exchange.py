@@ -35,7 +35,7 @@ reply of another `run`; a server takes no request whose status is not "running".
 hears nothing for a while gives up. Strings are of fixed length, as in a trace.
 
 SWMR needs a file system that keeps the order of writes: a local one, or GPFS or Lustre between
-machines, but not NFS. README.md has a server in plain h5py.
+machines, but not NFS. cosim/docs/how-to/serve_the_score.md has a server in plain h5py.
 """
 
 import os
@@ -251,7 +251,7 @@ def _trouble(path: Path, what: str) -> Iterator[None]:
         said = " ".join(str(error).split())[:300]
         raise ExchangeError(
             f"{path} cannot be {what} as a part of an exchange: {said}. The points before are "
-            "kept. See that there is space and that the other side follows the protocol (README, "
+            "kept. See that there is space and that the other side follows the protocol (the manual, "
             "'Serve the score from another process'), and run again."
         ) from error
 

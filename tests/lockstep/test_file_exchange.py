@@ -36,7 +36,7 @@ from cosim.trace import Trace
 from cosim.trace.schema import text
 from tests.engine.problems import UNIT_SECOND, Decay, Rate, block, served, simulation, solve
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+PAGE = Path(__file__).resolve().parents[2] / "cosim/docs/how-to/serve_the_score.md"
 DECAY = block(Rate(Decay()))
 FIELDS = ("time_second", "values", "inputs", "outputs", "errors")
 PATIENCE_SECOND = 20.0
@@ -95,7 +95,7 @@ def fault(pool: WorkerPool, job: Simulation) -> EngineError:
 def test_server_printed_in_the_readme(
     pool: WorkerPool, scheme: Scheme, tolerance: float, tmp_path: Path
 ) -> None:
-    found = re.search(r"```python\n(import os.*?)```", README.read_text(), re.DOTALL)
+    found = re.search(r"```python\n(import os.*?)```", PAGE.read_text(), re.DOTALL)
     assert found
     script = tmp_path / "server.py"
     script.write_text(found[1])
