@@ -251,7 +251,7 @@ def _trouble(path: Path, what: str) -> Iterator[None]:
         said = " ".join(str(error).split())[:300]
         raise ExchangeError(
             f"{path} cannot be {what} as a part of an exchange: {said}. The points before are "
-            "kept. See that there is space and that the other side follows the protocol (the manual, "
+            "kept. See that there is space and that the other side follows the protocol (manual, "
             "'Serve the score from another process'), and run again."
         ) from error
 
