@@ -4,8 +4,9 @@
 """
 
 from cosim.trace.provenance import Host, Provenance
-from cosim.trace.reader import SignalView, Table, Trace
+from cosim.trace.reader import Trace
 from cosim.trace.schema import Event, Signal
+from cosim.trace.table import SignalView, Table
 from cosim.trace.writer import TraceWriter
 
 __all__ = [

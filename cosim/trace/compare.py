@@ -20,8 +20,9 @@ import numpy as np
 from cosim.trace.bounds import EVENT, Bounds, Grid
 from cosim.trace.compare_curves import compare_curves, overlaid
 from cosim.trace.curves import Points
-from cosim.trace.reader import SignalView, Table, Trace
+from cosim.trace.reader import Trace
 from cosim.trace.schema import first_disorder
+from cosim.trace.table import SignalView, Table
 from cosim.trace.tolerances import Tolerance, Tolerances
 from cosim.trace.verdict import (
     Comparison,

@@ -18,8 +18,9 @@ from cosim.trace.compare import COUPLING, Comparison, compare, parts, signal_nam
 from cosim.trace.compare_curves import KNOWN_PART
 from cosim.trace.curves import Points, beyond
 from cosim.trace.exchange.replacing import replacing
-from cosim.trace.reader import Table, Trace
+from cosim.trace.reader import Trace
 from cosim.trace.schema import Signal
+from cosim.trace.table import Table
 from cosim.trace.tolerances import Tolerances
 from cosim.trace.writer import TraceWriter
 

@@ -8,7 +8,7 @@ from quantiphy import Quantity
 from cosim.errors import ConfigurationError
 from cosim.netlist.units import si
 from cosim.trace.measure import Measurements
-from cosim.trace.reader import Table
+from cosim.trace.table import Table
 from cosim.trace.waveform import Edge
 
 NAMES = sorted(

@@ -12,7 +12,8 @@ from cosim.trace.summary import summary
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from cosim.trace.reader import SignalView, Table, Trace
+    from cosim.trace.reader import Trace
+    from cosim.trace.table import SignalView, Table
 
 MOST_AXES = 8
 PLOT_POINTS = 8000

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from cosim.trace.reader import Table, Trace
+from cosim.trace.reader import Trace
+from cosim.trace.table import Table
 
 
 def summary(trace: Trace) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from cosim.errors import ModelError
-from cosim.trace.reader import optional
+from cosim.trace.optional import optional
 
 SIDE, DRAWN_SIDE = 12, 14
 EACH = 2000

@@ -12,7 +12,7 @@ import numpy as np
 
 from cosim.trace.exchange.foreign import BLOCK_VALUES, Column, Foreign, whole_lines
 from cosim.trace.exchange.ordered import ordered_blocks
-from cosim.trace.reader import Table
+from cosim.trace.table import Table
 
 _LONGEST_HEADER = 2**22
 _LONGEST_NUMBER = 64

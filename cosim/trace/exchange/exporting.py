@@ -10,7 +10,7 @@ from cosim.trace.exchange.pwl_file import write_pwl
 from cosim.trace.exchange.raw_write import write_raw, write_raw_text
 from cosim.trace.exchange.replacing import replacing
 from cosim.trace.exchange.vcd_file import write_vcd
-from cosim.trace.reader import Table
+from cosim.trace.table import Table
 
 WRITERS: dict[str, Callable[[Path, Table, Sequence[str]], None]] = {
     ".raw": write_raw,

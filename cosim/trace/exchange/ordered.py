@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from cosim.errors import TraceError
-from cosim.trace.reader import Table
 from cosim.trace.schema import first_disorder
+from cosim.trace.table import Table
 
 
 def ordered_blocks(table: Table, names: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:

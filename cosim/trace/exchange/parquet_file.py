@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cosim.trace.exchange.ordered import ordered_blocks
-from cosim.trace.reader import Table, optional
+from cosim.trace.optional import optional
+from cosim.trace.table import Table
 
 
 def write_parquet(path: Path, table: Table, names: Sequence[str]) -> None:

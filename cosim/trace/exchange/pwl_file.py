@@ -9,7 +9,7 @@ import numpy as np
 from cosim.errors import TraceError
 from cosim.netlist.waveform import pair_lines
 from cosim.trace.exchange.ordered import ordered_blocks
-from cosim.trace.reader import Table
+from cosim.trace.table import Table
 
 
 def write_pwl(path: Path, table: Table, names: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cosim.trace.exchange.ordered import ordered_blocks
-from cosim.trace.reader import Table
+from cosim.trace.table import Table
 
 TYPE_BY_UNIT = {"s": "time", "V": "voltage", "A": "current", "C": "charge", "W": "power"}
 """What raw files call the physical quantities that have units."""

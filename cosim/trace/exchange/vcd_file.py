@@ -9,7 +9,7 @@ import numpy as np
 
 from cosim.errors import TraceError
 from cosim.trace.exchange.ordered import ordered_blocks
-from cosim.trace.reader import Table
+from cosim.trace.table import Table
 
 _UNITS = {"fs": 1e15, "ps": 1e12, "ns": 1e9, "us": 1e6, "ms": 1e3, "s": 1.0}
 _LARGEST_STAMP = 2**63 - 1024
