@@ -48,7 +48,7 @@ class Recording:
                 writer.append_coupling(self.time, coupled)
             if self.status == "running":
                 writer.event(0.0, "note", "killed")
-                writer._flush()
+                writer.flush()
                 killed = path.with_suffix(".killed.h5")
                 killed.write_bytes(path.read_bytes())
                 path = killed

@@ -114,7 +114,7 @@ def test_the_file_is_whole_between_any_two_writes(tmp_path, monkeypatch, members
             writer.append_coupling(*rows(points, points + block, 1), **options)
             points += block
             writer.event(0.0, "block", str(block))
-            writer._flush()
+            writer.flush()
         if members:
             writer.finish_member(1)
         writer.finish()

@@ -10,13 +10,14 @@ import numpy as np
 import tomli_w
 
 from cosim.errors import ConfigurationError, TraceError
+from cosim.trace.creation import already_exists
 from cosim.trace.exchange.csv_file import read_csv
 from cosim.trace.exchange.foreign import Foreign
 from cosim.trace.exchange.raw_read import read_raw
 from cosim.trace.exchange.replacing import replacing
 from cosim.trace.provenance import Provenance
 from cosim.trace.schema import first_disorder
-from cosim.trace.writer import TraceWriter, already_exists
+from cosim.trace.writer import TraceWriter
 
 READERS: dict[str, Callable[[BinaryIO], Foreign]] = {".raw": read_raw, ".csv": read_csv}
 _MOST_SIGNALS = 10_000
