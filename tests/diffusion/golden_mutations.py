@@ -19,7 +19,7 @@ from tests.diffusion.mutating import (
     swapped,
 )
 
-PERCENT = 1.05
+PERCENT, LESS = 1.05, 0.95
 SUPPLY = 0.98
 SS = replaced(r'ngspice" typical$', 'ngspice" ss')
 
@@ -59,6 +59,12 @@ DEVICES: dict[str, dict[str, str]] = {
     "decoder": {"cell_rram_hfox": "access"},
 }
 """Devices of each block: W and L by turns are raised by 5 %, every second one is left out."""
+
+WIDEST = frozenset(
+    {"relu_clamped/Xpass", "relu_diode/Xforward", "multiplier_gilbert/Xpair_plus"}
+    | {"multiplier_gilbert/Xpair_minus"}
+)
+"""As wide as the process has models for, so that W is lowered."""
 
 VALUES: dict[str, str] = {
     "opamp": "op_amp_transistor/Rbias op_amp_transistor/Cmiller op_amp_transistor/Rnulling Rload "
@@ -103,7 +109,7 @@ def _special() -> Iterator[Mutation]:
     yield Mutation(
         "folded_cascode", "cascode's gate open", opened("op_amp_folded_cascode/Xcascode_n_plus", 2)
     )
-    yield Mutation("relu", "pass transistor W +1 %", scaled("relu_clamped/Xpass", 1.01, "w"))
+    yield Mutation("relu", "pass transistor W -1 %", scaled("relu_clamped/Xpass", 0.99, "w"))
     yield Mutation("relu", "Miller x3", scaled("relu_clamped/Cmiller", 3))
     yield Mutation("relu", "op-amp's inputs swapped", swapped("relu_clamped/Xop_amp", 1, 2))
     yield Mutation("relu", "output's wire open", opened("relu_clamped/Xpass", 1))
@@ -188,7 +194,9 @@ def mutations() -> Iterator[Mutation]:
         for scope, names in scopes.items():
             for number, name in enumerate(names.split()):
                 place, size = f"{scope}/X{name}", "wl"[number % 2]
-                yield Mutation(block, f"{place} {size.upper()} +5 %", scaled(place, PERCENT, size))
+                factor = LESS if place in WIDEST and size == "w" else PERCENT
+                what = f"{place} {size.upper()} {100 * (factor - 1):+.0f} %"
+                yield Mutation(block, what, scaled(place, factor, size))
                 if number % 2 == 0:
                     yield Mutation(block, f"{place} missing", removed(place))
     for block, places in VALUES.items():

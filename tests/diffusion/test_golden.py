@@ -31,7 +31,7 @@ LARGEST_MEGABYTE = 6
 QUICK = {
     "transimpedance": ("pair W +1 %", "Miller x3"),
     "opamp": ("load x2", "nulling resistor +50 %"),
-    "relu": ("pass transistor W +1 %", "Miller x3"),
+    "relu": ("pass transistor W -1 %", "Miller x3"),
     "integrator": ("op_amp_transistor/Rbias +5 %", "run 100 ns late"),
     "crossbar": ("a cell doubled", "wires x4"),
     "multiplier": ("corner ss", "Vdd 2 % low"),
@@ -39,6 +39,13 @@ QUICK = {
 """Mutations that earlier golden traces did not notice, or that are quick; the others are run by
 `python -m tests.diffusion.golden_mutations_table`.
 """
+
+
+UNDER_WAY = frozenset(
+    {"opamp", "folded_cascode", "integrator", "multiplier", "voltage_reference", "dac", "cell"}
+    | {"relu_diode", "crossbar", "decoder", "solver_circle"}
+)
+"""Blocks of which not all mutations have been run; the table says how many."""
 
 
 @pytest.mark.parametrize(
@@ -73,8 +80,8 @@ def test_all_mutations_of_the_table_are_caught() -> None:
         rows = [Found(**row) for row in csv.DictReader(file)]
     listed = {(one.block, one.what) for one in mutations()}
     tried_out = {(row.block, row.mutation) for row in rows if not row.harmless}
-    assert tried_out
     assert tried_out <= listed
+    assert {block for block, _ in listed - tried_out} <= UNDER_WAY
     assert [row for row in rows if not row.good] == []
 
 

@@ -16,6 +16,9 @@ from cosim.engine.library import find_library
 from cosim.engine.session import NgspiceSession
 from tests.plain_ngspice import run_batch
 
+COLUMN = 15
+"""Characters of a name that ngspice prints above a column."""
+
 
 @pytest.mark.parametrize("name", sorted(generated()))
 def test_committed_netlist_is_what_the_generator_writes(name: str) -> None:
@@ -37,7 +40,8 @@ def test_plain_ngspice_prints(name: str) -> None:
     saved = re.search(r"^\.save (\S+)", (PROJECT_NETLISTS / name).read_text(), re.MULTILINE)
     assert saved is not None
     recorded = saved[1].removeprefix("i(").removeprefix("v(").removesuffix(")")
-    assert re.search(rf"^Index .*{re.escape(recorded)}", ended.stdout, re.MULTILINE)
+    shown = recorded[:COLUMN]
+    assert re.search(rf"^Index .*{re.escape(shown)}", ended.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize("block", sorted(BENCHES))
