@@ -50,7 +50,7 @@ def simulate(
         check_output(output, read_asked(read_text(file)).kind)
     run = partial(simulate_file, confirmed=confirm, allow=allow or [])
     with interruptible("Nothing was written."):
-        answer = isolated(run, file)
+        answer = isolated(run, file.resolve())
     for warning in answer.warnings:
         error_console.print(f"warning: {warning}", highlight=False, markup=False, style="yellow")
     if as_json:

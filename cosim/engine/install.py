@@ -78,7 +78,7 @@ def install() -> NgspiceLibrary:
             f"The project is in '{folder.parent}', and ngspice reads no model library from a path "
             "with a space (its `.lib` ends there, quoted or not). Move the project."
         )
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     _link_process_models(folder)
     if ENVIRONMENT_VARIABLE in os.environ:
         _say(f"{ENVIRONMENT_VARIABLE} is set: nothing to install")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import cloudpickle
 
+from cosim.engine.room import end_with_parent
 from cosim.errors import WorkerCrashError
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ def each_isolated(
         Exception: whatever the function raised.
     """
     # 'spawn': torch's threads do not survive a fork.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        jobs, mp_context=get_context("spawn"), initializer=end_with_parent
+    ) as pool:
         try:
             yield from pool.map(function, arguments)
         except BrokenProcessPool as error:
@@ -66,8 +69,8 @@ _PROGRAM = (
 
 
 def isolated(function: Callable[..., Result], *arguments: Any) -> Result:
-    """function(*arguments) in a new interpreter, which runs nothing of the calling program: a
-    script needs no `if __name__ == "__main__"`.
+    """function(*arguments) in a new interpreter, which runs nothing of the calling program (a
+    script needs no `if __name__ == "__main__"`), in an empty folder.
 
     Raises:
         WorkerCrashError: the process died.
@@ -75,12 +78,16 @@ def isolated(function: Callable[..., Result], *arguments: Any) -> Result:
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "answer"
-        program = _PROGRAM.format(path=sys.path, file=str(file))
+        path = [str(Path(entry).absolute()) for entry in sys.path]
+        program = _PROGRAM.format(path=path, file=str(file))
+        room = Path(folder) / "room"
+        room.mkdir()
         done = subprocess.run(
             [sys.executable, "-c", program],
             input=cloudpickle.dumps((function, arguments)),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            cwd=room,
             check=False,
         )
         if not file.exists():
@@ -98,6 +105,7 @@ def isolated(function: Callable[..., Result], *arguments: Any) -> Result:
 
 def answer(file: str) -> None:
     """In that interpreter: do what is asked on standard input, and leave the answer in a file."""
+    end_with_parent()
     function, arguments = cloudpickle.loads(sys.stdin.buffer.read())
     try:
         content = cloudpickle.dumps((None, function(*arguments)))

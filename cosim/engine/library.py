@@ -15,10 +15,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from cosim.engine.room import end_with_parent, nothing_around
 from cosim.errors import LibraryNotFoundError, WorkerCrashError, WorkerTimeoutError
 
 ENVIRONMENT_VARIABLE = "NGSPICE_LIBRARY_PATH"
@@ -51,14 +53,17 @@ class NgspiceLibrary:
     executable_path: Path | None
     origin: Literal["environment", "project", "system"]
 
-    def prepare_process(self) -> None:
-        """Make this process ready to load the library: its start-up file and OpenMP runtime."""
-        if self.scripts_path is not None:
-            os.environ["SPICE_LIB_DIR"] = str(self.scripts_path.parent)
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """While this process loads the library: its start-up file, its OpenMP runtime, and none of
+        the files of commands that ngspice looks for.
+        """
         # A minimal system has no OpenMP runtime, so the project's tree brings one; the loader
         # only finds it there when it is loaded first.
         for runtime in self.library_path.parent.glob("libgomp.so.1"):
             ctypes.CDLL(str(runtime))
+        with nothing_around(self.scripts_path):
+            yield
 
 
 @dataclass(frozen=True)
@@ -87,20 +92,19 @@ def find_library() -> NgspiceLibrary:
     named = os.environ.get(ENVIRONMENT_VARIABLE)
     if named is not None:
         return _environment_library(named)
-    for folder in _project_folders():
-        for library_path in sorted(folder.glob("root/usr/lib/*/libngspice.so.0")):
-            return NgspiceLibrary(
-                library_path,
-                scripts_path=folder / "root/usr/share/ngspice/scripts",
-                executable_path=folder / "bin/ngspice",
-                origin="project",
-            )
+    folder = project_folder() / PROJECT_FOLDER_NAME
+    for library_path in sorted(folder.glob("root/usr/lib/*/libngspice.so.0")):
+        return NgspiceLibrary(
+            library_path,
+            scripts_path=folder / "root/usr/share/ngspice/scripts",
+            executable_path=folder / "bin/ngspice",
+            origin="project",
+        )
     system = find_system_library()
     if system is None:
         raise LibraryNotFoundError(
-            f"No libngspice was found: {ENVIRONMENT_VARIABLE} is not set, there is no ngspice in a "
-            f"`{PROJECT_FOLDER_NAME}` folder beside or above {_package_folder()} or {Path.cwd()}, "
-            f"and the system's loader knows none. {HOW_TO_INSTALL}"
+            f"No libngspice was found: {ENVIRONMENT_VARIABLE} is not set, there is no ngspice in "
+            f"{folder}, and the system's loader knows none. {HOW_TO_INSTALL}"
         )
     return system
 
@@ -144,7 +148,10 @@ def operating_point(
 def _ask(library: NgspiceLibrary, *expressions: str, netlist: str = "") -> dict[str, Any]:
     """What `_main` answers in a process of its own."""
     scripts = "" if library.scripts_path is None else str(library.scripts_path)
-    command = [sys.executable, "-m", "cosim.engine.library", str(library.library_path), scripts]
+    # Not by `-m`, which would look for modules in the current folder first.
+    path = [str(Path(entry).absolute()) for entry in sys.path]
+    program = f"import sys; sys.path[:] = {path!r}; from cosim.engine.library import main; main()"
+    command = [sys.executable, "-c", program, str(library.library_path), scripts]
     try:
         answer = subprocess.run(
             [*command, *expressions],
@@ -170,19 +177,16 @@ def _ask(library: NgspiceLibrary, *expressions: str, netlist: str = "") -> dict[
 
 
 def project_folder() -> Path:
-    """The folder that holds `.ngspice`: the checkout this package runs from, else this folder."""
+    """The folder that holds `.ngspice`: the checkout this package runs from, else one of the Python
+    environment. Never the current folder: what lies there may be anyone's.
+    """
     checkout = _package_folder().parent
-    return checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
+    is_checkout = (checkout / "pyproject.toml").is_file()
+    return checkout if is_checkout else Path(sys.prefix) / "share/cosim"
 
 
 def _package_folder() -> Path:
     return Path(__file__).resolve().parents[1]
-
-
-def _project_folders() -> Iterator[Path]:
-    for start in (_package_folder(), Path.cwd()):
-        for folder in (start, *start.parents):
-            yield folder / PROJECT_FOLDER_NAME
 
 
 def _environment_library(named: str) -> NgspiceLibrary:
@@ -274,13 +278,19 @@ def _measure(conversation: _Conversation) -> NgspiceCapabilities:
     )
 
 
+def main() -> None:
+    """In that process: answer what its arguments ask."""
+    end_with_parent()
+    _main(*sys.argv[1:])
+
+
 def _main(library_path: str, scripts_path: str, *expressions: str) -> None:
     """Print as JSON what the library can do, or the expressions' values in the netlist on stdin."""
     scripts = Path(scripts_path) if scripts_path else None
     library = NgspiceLibrary(Path(library_path), scripts, None, "project")
     try:
-        library.prepare_process()
-        conversation = _Conversation(library.library_path)
+        with library.loading():
+            conversation = _Conversation(library.library_path)
     except OSError as error:
         raise SystemExit(f"it cannot be loaded: {error}") from error
     if not expressions:
@@ -291,7 +301,3 @@ def _main(library_path: str, scripts_path: str, *expressions: str) -> None:
     if None in values.values():
         raise SystemExit(f"no solution: {said}")
     print(json.dumps(values))
-
-
-if __name__ == "__main__":
-    _main(*sys.argv[1:])

@@ -58,10 +58,10 @@ class NgspiceSession(StreamingSession):
         session = StreamingSession._current
         if session is None:
             library = library or find_library()
-            library.prepare_process()
             logging.getLogger("PySpice").setLevel(logging.CRITICAL)
             cls.LIBRARY_PATH = str(library.library_path)
-            session = StreamingSession._current = cls(send_data=True)
+            with library.loading():
+                session = StreamingSession._current = cls(send_data=True)
             # Since version 44 ngspice reads /proc/meminfo at every accepted point, which costs
             # three times as much as a small circuit's step.
             session.command("set no_mem_check")

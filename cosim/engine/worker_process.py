@@ -12,6 +12,7 @@ from typing import NoReturn
 import numpy as np
 
 from cosim.engine.protocol import Failed, Finished, Points, Simulation, Started, Statistics
+from cosim.engine.room import end_with_parent
 from cosim.errors import BlockError, CosimError, EngineError
 from cosim.lockstep.lockstep import Lockstep
 
@@ -137,6 +138,7 @@ class Recorder:
 def main(handle: int) -> None:
     """Run simulations from a connection, given by its file descriptor, until it closes."""
     connection = Connection(handle)
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
 
     from cosim.engine.session import NgspiceSession

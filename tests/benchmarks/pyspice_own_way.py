@@ -47,12 +47,12 @@ class OwnWay(NgSpiceShared):
 def main() -> None:
     """Simulate the first sample."""
     library = find_library()
-    library.prepare_process()
     NgSpiceShared.LIBRARY_PATH = str(library.library_path)
     torch.set_num_threads(1)
     run = ideal_ring(Scheme.EXPLICIT)
     (simulation,) = run.plan.simulations()
-    shared = OwnWay(send_data=True)
+    with library.loading():
+        shared = OwnWay(send_data=True)
     shared.couple(run)
     shared.load_circuit(simulation.netlist)
     shared.exec_command("set no_mem_check")

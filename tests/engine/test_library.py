@@ -29,6 +29,7 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine without any ngspice; the current folder is `work`, the package in `code/cosim`."""
     (tmp_path / "work").mkdir()
     (tmp_path / "code/cosim").mkdir(parents=True)
+    (tmp_path / "code/pyproject.toml").touch()
     monkeypatch.delenv("NGSPICE_LIBRARY_PATH", raising=False)
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setattr(library_module, "_package_folder", lambda: tmp_path / "code/cosim")
@@ -64,28 +65,29 @@ class TestSearch:
             assert part in message
         assert "\n" not in message
 
-    def test_project_is_found_from_a_folder_below(
-        self, nowhere: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        library_path = put_project_library(nowhere / "work")
-        below = nowhere / "work/runs/today"
-        below.mkdir(parents=True)
-        monkeypatch.chdir(below)
+    def test_project_is_found(self, nowhere: Path) -> None:
+        library_path = put_project_library(nowhere / "code")
         found = find_library()
         assert found.origin == "project"
         assert found.library_path == library_path
-        assert found.scripts_path == nowhere / "work/.ngspice/root/usr/share/ngspice/scripts"
-        assert found.executable_path == nowhere / "work/.ngspice/bin/ngspice"
+        assert found.scripts_path == nowhere / "code/.ngspice/root/usr/share/ngspice/scripts"
+        assert found.executable_path == nowhere / "code/.ngspice/bin/ngspice"
 
-    def test_the_packages_own_project_goes_before_the_current_folders(self, nowhere: Path) -> None:
-        put_project_library(nowhere / "work")
-        library_path = put_project_library(nowhere / "code")
-        assert find_library().library_path == library_path
+    @pytest.mark.parametrize("planted", ["work", ""])
+    @pytest.mark.parametrize("installed", [False, True])
+    def test_nothing_of_the_current_folder_is_loaded(
+        self, nowhere: Path, planted: str, installed: bool
+    ) -> None:
+        put_project_library(nowhere / planted)
+        if installed:
+            (nowhere / "code/pyproject.toml").unlink()
+        with pytest.raises(LibraryNotFoundError):
+            find_library()
 
     def test_environment_goes_before_project(
         self, nowhere: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        put_project_library(nowhere / "work")
+        put_project_library(nowhere / "code")
         named = nowhere / "mine.so"
         named.touch()
         monkeypatch.setenv("NGSPICE_LIBRARY_PATH", str(named))
@@ -96,7 +98,7 @@ class TestSearch:
     def test_wrong_environment_is_an_error_though_a_project_is_there(
         self, nowhere: Path, monkeypatch: pytest.MonkeyPatch, named: str
     ) -> None:
-        put_project_library(nowhere / "work")
+        put_project_library(nowhere / "code")
         monkeypatch.setenv("NGSPICE_LIBRARY_PATH", named)
         with pytest.raises(LibraryNotFoundError, match=f"set to '{named}'"):
             find_library()
@@ -106,7 +108,7 @@ class TestSearch:
         monkeypatch.setattr(library_module, "_loader_path", lambda: system)
         found = find_library()
         assert (found.origin, found.library_path) == ("system", system)
-        put_project_library(nowhere / "work")
+        put_project_library(nowhere / "code")
         assert find_library().origin == "project"
 
     @pytest.mark.skipif(shutil.which("ldconfig", path="/sbin:/usr/sbin") is None, reason="Linux")
@@ -253,8 +255,10 @@ def test_prepared_process_has_start_up_file_and_the_trees_openmp_runtime(tmp_pat
         "import os, pathlib, sys\n"
         "from cosim.engine.library import NgspiceLibrary\n"
         "tree = pathlib.Path(sys.argv[1])\n"
-        "NgspiceLibrary(tree / 'libngspice.so.0', tree / 'share/scripts', None, 'project')"
-        ".prepare_process()\n"
+        "file, scripts = tree / 'libngspice.so.0', tree / 'share/scripts'\n"
+        "library = NgspiceLibrary(file, scripts, None, 'project')\n"
+        "with library.loading():\n"
+        "    assert not list(pathlib.Path.cwd().iterdir())\n"
         "assert os.environ['SPICE_LIB_DIR'] == str(tree / 'share')\n"
         "assert str(tree / 'libgomp.so.1') in pathlib.Path('/proc/self/maps').read_text()\n"
     )
