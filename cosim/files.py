@@ -4,6 +4,7 @@ import os
 import stat
 import tempfile
 import tomllib
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,11 @@ def make_folder(folder: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf8")
-    partial.replace(path)
+    # A name that nobody can have planted a link under; 'x' follows none.
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
+    try:
+        with partial.open("x", encoding="utf8") as file:
+            file.write(text)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -18,6 +17,7 @@ from rich.progress import (
 )
 
 from cosim.errors import ConfigurationError
+from cosim.terminal import Terminal, visible
 
 EXIT_CODES = (
     "Exit codes: 0 done, or passed; 1 another fault; 2 wrong options, a run file or a path; 3 a "
@@ -56,10 +56,10 @@ def _application(
     pass
 
 
-console = Console()
+console = Terminal()
 
 
-error_console = Console(stderr=True, soft_wrap=True)
+error_console = Terminal(stderr=True, soft_wrap=True)
 
 
 INTERRUPTED = 130
@@ -134,7 +134,7 @@ def progress_bar(*columns: Any) -> Progress:
 
 def print_json(result: Any) -> None:
     """Print a result for another program; what is not finite is null, as JSON has no NaN."""
-    print(json.dumps(_finite(result), indent=2, ensure_ascii=False))
+    print(visible(json.dumps(_finite(result), indent=2, ensure_ascii=False)))
 
 
 def _finite(value: Any) -> Any:

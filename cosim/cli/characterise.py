@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import (
     TaskProgressColumn,
 )
@@ -21,6 +20,7 @@ from cosim.cli.app import (
     progress_bar,
 )
 from cosim.errors import ConfigurationError
+from cosim.terminal import Terminal
 
 
 @app.command()
@@ -93,7 +93,7 @@ def bench(
         return
     table = spec_table(name, measured, chosen.columns, chosen.design(supply))
     # As wide as it needs, also where the terminal is narrower: a broken row cannot be read.
-    Console(width=max(console.width, WIDE)).print(table)
+    Terminal(width=max(console.width, WIDE)).print(table)
     console.print(f"sheet    {output / name}.json", highlight=False, soft_wrap=True)
     for figure in chosen.figures:
         console.print(f"figure   {output / figure}.png", highlight=False, soft_wrap=True)

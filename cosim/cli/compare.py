@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import (
     TaskProgressColumn,
 )
@@ -22,6 +21,7 @@ from cosim.cli.app import (
     interruptible,
     progress_bar,
 )
+from cosim.terminal import Terminal
 
 
 @app.command()
@@ -110,7 +110,7 @@ def _report_comparison(
     if as_json:
         print(found.to_json(), end="")
     else:
-        Console(width=max(console.width, WIDE)).print(table)
+        Terminal(width=max(console.width, WIDE)).print(table)
     if output is not None:
         make_folder(output)
         write_text(output / "compare.json", found.to_json())

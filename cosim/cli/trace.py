@@ -23,6 +23,7 @@ from cosim.cli.app import (
     matched,
     print_json,
 )
+from cosim.terminal import visible
 
 trace_app = typer.Typer(
     help="Look into a recorded trace, export it, import others.", no_args_is_help=True
@@ -147,7 +148,7 @@ def tail(
                 chosen = trace if each is None else trace.member(each)
                 if printed is None:
                     names = matched(chosen, signals)
-                    print("\t".join(["time_second", *names]))
+                    print(visible("\t".join(["time_second", *names])))
                     printed = max(chosen.points - lines, 0)
                 elif each != number:
                     printed = 0

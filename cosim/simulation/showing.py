@@ -13,11 +13,12 @@ def shown(wanted: bool, title: str) -> Iterator[Progress]:
     Until the first point the bar has no length: ngspice looks for the operating point, and cannot
     say how far it is.
     """
-    from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
-    console = Console(stderr=True)
+    from cosim.terminal import Terminal
+
+    console = Terminal(stderr=True)
     if not wanted or not (console.is_terminal or console.is_jupyter):
         yield unheard
         return

@@ -35,7 +35,7 @@ def created(
     if path.exists() and not overwrite:
         raise already_exists(path)
     # What bears the final name, an old trace included, can be opened at every moment.
-    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.partial")
+    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
     try:
         empty = empty_trace(signals, coupling, members, provenance)
         try:

@@ -16,7 +16,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         TraceError: the operating system refuses.
     """
-    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.partial")
+    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
     try:
         yield partial
         partial.replace(path)
