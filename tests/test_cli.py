@@ -291,7 +291,7 @@ def test_simulate_writes_vectors_or_says_why_not(
     netlist.write_text("divider\nV1 a 0 4\nR1 a b 1k\nC1 b 0 1n\n.ic v(bb)=1\n.tran 1n 1u\n.end\n")
     refused = cosim("simulate", str(netlist), "-o", str(out))
     assert refused.code == 3
-    assert "does not exist" in refused.errors
+    assert "node bb: unknown-node" in refused.errors
     assert out.read_text().startswith(",".join(header))
 
 
