@@ -1,15 +1,13 @@
-"""Spec sheets: a block's bench at chosen corners, temperatures and supply, as table and figure."""
+"""The benches there are: what the table of each block shows, and what its design promises."""
 
-import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
-
-from cosim.characterise.bench import Measured
+from cosim.characterise import builders as build
+from cosim.characterise.block_bench import BlockBench
 from cosim.characterise.block_figures import (
     draw_bode,
     draw_dac,
@@ -21,10 +19,7 @@ from cosim.characterise.block_figures import (
     draw_steps,
     draw_transimpedance,
 )
-from cosim.characterise.cell import CellSpecBench
-from cosim.characterise.crossbar import SIZES, CrossbarSheet
-from cosim.characterise.dac import DacBench
-from cosim.characterise.decoder import DecoderBench
+from cosim.characterise.crossbar import SIZES
 from cosim.characterise.device_figures import (
     draw_decoder,
     draw_levels,
@@ -32,165 +27,16 @@ from cosim.characterise.device_figures import (
     draw_products,
     draw_programming,
 )
-from cosim.characterise.integrator import INPUT_OHM, RAMP_VOLT, IntegratorBench
-from cosim.characterise.multiplier import MultiplierBench
-from cosim.characterise.noise import HOLD_SECOND, RMS_VOLT, NoiseBench, density
-from cosim.characterise.opamp import OpAmpBench
-from cosim.characterise.relu import ReluBench
-from cosim.characterise.sheet import Column, Condition, Sheet
-from cosim.characterise.transimpedance import (
-    COMMON_VOLT,
-    LINE_SIEMENS,
-    TransimpedanceBench,
-)
-from cosim.characterise.voltage_reference import VoltageReferenceBench
-from cosim.circuits.analog_switch import AnalogSwitchSpec, analog_switch
-from cosim.circuits.cell_1t1r import SET, Cell1T1R, Simulator, WriteVerify
-from cosim.circuits.crossbar import ProgrammedConductance
-from cosim.circuits.dac import DacSpec, dac
+from cosim.characterise.integrator import INPUT_OHM, RAMP_VOLT
+from cosim.characterise.noise import HOLD_SECOND, RMS_VOLT, density
+from cosim.characterise.sheet import Column
+from cosim.circuits.cell_1t1r import SET, WriteVerify
 from cosim.circuits.fidelity import Fidelity
-from cosim.circuits.integrator import Integrator, IntegratorSpec
-from cosim.circuits.multiplier import MultiplierSpec, multiplier
-from cosim.circuits.opamp import TOPOLOGIES, OpAmpSpec, find_topology, op_amp
-from cosim.circuits.relu import DiodeRelu, ReluSpec, relu
-from cosim.circuits.rram import ReadOnlyCell, load_card
-from cosim.circuits.transimpedance import (
-    COLUMN_OP_AMP,
-    FIRST_SWING_VOLT,
-    IdealTransimpedance,
-    OpAmpTransimpedance,
-)
-from cosim.circuits.voltage_reference import VoltageReferenceSpec
-from cosim.engine.isolated import each_isolated
-from cosim.engine.library import find_library, probe
+from cosim.circuits.integrator import IntegratorSpec
+from cosim.circuits.opamp import TOPOLOGIES, OpAmpSpec, find_topology
+from cosim.circuits.relu import ReluSpec
 from cosim.errors import ConfigurationError
 from cosim.plugins import Registry, is_file
-from cosim.process.process import Process, find_process
-
-TEMPERATURES_CELSIUS = (-40.0, 27.0, 125.0)
-
-TRANSIMPEDANCE_OHM = 28e3
-"""Of the ring's second layer."""
-
-
-class TestBench(Protocol):
-    """A block with its surroundings."""
-
-    @property
-    def netlist(self) -> str:
-        """Its main analysis, ready for ngspice."""
-
-    @property
-    def sisters(self) -> dict[str, str]:
-        """Further ones by name, for what the main one does not show."""
-
-    def measure(self) -> Measured:
-        """The spec sheet."""
-
-
-@dataclass(frozen=True)
-class BlockBench:
-    """How a block is measured and shown.
-
-    Attributes:
-        build: the test bench at a condition.
-        columns: what the table shows.
-        design: what the design promises at a supply, by the same names.
-        figures: drawers by file name.
-        fidelities: at which the bench makes sense.
-    """
-
-    build: Callable[[Condition, Process, Simulator], TestBench]
-    columns: Sequence[Column]
-    design: Callable[[float], dict[str, float]]
-    figures: Mapping[str, Callable[[Sequence[Sheet], Path], None]]
-    fidelities: tuple[Fidelity, ...] = tuple(Fidelity)
-
-
-def _op_amp(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
-    spec = OpAmpSpec(supply_volt=condition.supply_volt)
-    return OpAmpBench(op_amp(condition.fidelity, spec, process), process, spec, simulator.analyse)
-
-
-def _topology(name: str, condition: Condition, process: Process, simulator: Simulator) -> TestBench:
-    topology = find_topology(name)
-    spec = replace(topology.SPEC, supply_volt=condition.supply_volt)
-    device = topology.build(f"op_amp_{Path(name).stem}", spec, process)
-    return OpAmpBench(device, process, spec, simulator.analyse, topology.LOAD_OHM)
-
-
-def _relu_diode(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
-    block = DiodeRelu("relu_diode", ReluSpec.of_supply(condition.supply_volt), process)
-    return ReluBench(block, process, condition.supply_volt, simulator.analyse)
-
-
-def _relu(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
-    block = relu(condition.fidelity, ReluSpec.of_supply(condition.supply_volt), process)
-    return ReluBench(block, process, condition.supply_volt, simulator.analyse)
-
-
-def _multiplier(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
-    spec = MultiplierSpec.of_supply(condition.supply_volt)
-    block = multiplier(condition.fidelity, -1.0, spec, process)
-    return MultiplierBench(block, process, condition.supply_volt, simulator.analyse)
-
-
-def _transimpedance(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
-    supply = condition.supply_volt
-    if condition.fidelity is Fidelity.IDEAL:
-        stage = IdealTransimpedance("transimpedance", TRANSIMPEDANCE_OHM)
-    else:
-        spec = replace(COLUMN_OP_AMP, supply_volt=supply)
-        device = op_amp(condition.fidelity, spec, process, "op_amp_column")
-        first = FIRST_SWING_VOLT / (2 * COMMON_VOLT * LINE_SIEMENS)
-        stage = OpAmpTransimpedance("transimpedance", TRANSIMPEDANCE_OHM, first, device)
-        stage.subcircuit(device)
-    return TransimpedanceBench(stage, process, supply, simulator.analyse)
-
-
-def _integrator(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
-    supply, spec = condition.supply_volt, IntegratorSpec()
-    block = Integrator(
-        "integrator",
-        spec,
-        op_amp(condition.fidelity, OpAmpSpec(supply_volt=supply), process),
-        analog_switch(condition.fidelity, AnalogSwitchSpec(supply_volt=supply), process),
-    )
-    return IntegratorBench(block, spec.c_int_farad, process, supply, simulator.analyse)
-
-
-def _cell(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
-    return CellSpecBench(load_card(), process, simulator)
-
-
-def _crossbar(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
-    klu = not isinstance(simulator, _NotRun) and probe(find_library()).klu
-    if condition.fidelity.needs_process:
-        return CrossbarSheet(
-            Cell1T1R(ReadOnlyCell("programmed"), process.ACCESS), process, simulator, klu
-        )
-    return CrossbarSheet(ProgrammedConductance(), None, simulator, klu)
-
-
-def _decoder(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
-    return DecoderBench(load_card(), process, simulator.analyse)
-
-
-def _dac(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
-    spec = DacSpec.of_supply(condition.supply_volt)
-    block = dac(condition.fidelity, spec, process)
-    return DacBench(block, spec, process, condition.supply_volt, simulator.analyse)
-
-
-def _voltage_reference(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
-    supply = condition.supply_volt
-    spec = VoltageReferenceSpec.of_supply(supply)
-    return VoltageReferenceBench(condition.fidelity, spec, process, supply, simulator.analyse)
-
-
-def _noise(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
-    return NoiseBench(simulator.analyse)
-
 
 SUPPLY = Column("supply_ampere", "supply", "A")
 
@@ -231,7 +77,7 @@ def op_amp_bench(name: str) -> BlockBench:
     """
     topology, stem = find_topology(name), Path(name).stem
     return BlockBench(
-        partial(_topology, name),
+        partial(build.topology_bench, name),
         OP_AMP_COLUMNS,
         lambda supply: topology.design_values(replace(topology.SPEC, supply_volt=supply)),
         {f"{stem}_bode": draw_bode, f"{stem}_step": draw_steps},
@@ -241,7 +87,7 @@ def op_amp_bench(name: str) -> BlockBench:
 
 BENCHES: Mapping[str, BlockBench] = {
     "opamp": BlockBench(
-        _op_amp,
+        build.op_amp_bench,
         OP_AMP_COLUMNS,
         lambda supply: find_topology("miller").design_values(OpAmpSpec(supply_volt=supply)),
         {"opamp_bode": draw_bode, "opamp_step": draw_steps},
@@ -249,7 +95,7 @@ BENCHES: Mapping[str, BlockBench] = {
     ),
     "folded_cascode": op_amp_bench("folded_cascode"),
     "integrator": BlockBench(
-        _integrator,
+        build.integrator_bench,
         (
             Column("time_constant_second", "R C", "s"),
             Column("nonlinearity", "nonlinearity", "%"),
@@ -262,20 +108,20 @@ BENCHES: Mapping[str, BlockBench] = {
         {"integrator_waveform": partial(draw_integrator, drive_volt=RAMP_VOLT)},
     ),
     "relu": BlockBench(
-        _relu,
+        build.relu_bench,
         RELU_COLUMNS,
         lambda supply: {"bandwidth_hertz": ReluSpec().op_amp.gbw_hertz},
         {"relu_transfer": draw_relu},
     ),
     "relu_diode": BlockBench(
-        _relu_diode,
+        build.relu_diode_bench,
         RELU_COLUMNS,
         lambda supply: {},
         {"relu_diode_transfer": draw_relu},
         (Fidelity.TRANSISTOR,),
     ),
     "multiplier": BlockBench(
-        _multiplier,
+        build.multiplier_bench,
         (
             Column("gain_per_volt", "gain, 1/V", ""),
             Column("nonlinearity", "nonlinearity", "%"),
@@ -290,7 +136,7 @@ BENCHES: Mapping[str, BlockBench] = {
         {"multiplier_transfer": draw_multiplier},
     ),
     "transimpedance": BlockBench(
-        _transimpedance,
+        build.transimpedance_bench,
         (
             Column("transimpedance_ohm", "R", "ohm"),
             Column("offset_volt", "offset", "V"),
@@ -301,11 +147,11 @@ BENCHES: Mapping[str, BlockBench] = {
             Column("common_mode_rejection_decibel", "CMRR", "dB"),
             SUPPLY,
         ),
-        lambda supply: {"transimpedance_ohm": TRANSIMPEDANCE_OHM},
+        lambda supply: {"transimpedance_ohm": build.TRANSIMPEDANCE_OHM},
         {"transimpedance_transfer": draw_transimpedance},
     ),
     "dac": BlockBench(
-        _dac,
+        build.dac_bench,
         (
             Column("offset_volt", "offset", "V"),
             Column("gain_error", "gain error", "%"),
@@ -319,7 +165,7 @@ BENCHES: Mapping[str, BlockBench] = {
         {"dac_transfer": draw_dac},
     ),
     "voltage_reference": BlockBench(
-        _voltage_reference,
+        build.voltage_reference_bench,
         (
             Column("out_volt", "output, V", ""),
             Column("line_volt_per_volt", "line", "%"),
@@ -332,7 +178,7 @@ BENCHES: Mapping[str, BlockBench] = {
         {"voltage_reference": draw_reference},
     ),
     "noise": BlockBench(
-        _noise,
+        build.noise_bench,
         (
             Column("rms_volt", "rms", "V"),
             Column("density_volt_per_root_hertz", "density/rtHz", "V"),
@@ -351,7 +197,7 @@ BENCHES: Mapping[str, BlockBench] = {
         (Fidelity.IDEAL,),
     ),
     "cell": BlockBench(
-        _cell,
+        build.cell_bench,
         (
             Column("set_current_ampere", "SET current", "A"),
             Column("on_off_ratio", "on/off", ""),
@@ -366,7 +212,7 @@ BENCHES: Mapping[str, BlockBench] = {
         (Fidelity.TRANSISTOR,),
     ),
     "crossbar": BlockBench(
-        _crossbar,
+        build.crossbar_bench,
         (
             Column("error_ideal_lines", "error, no wires", "%"),
             *(Column(f"error_{size}", f"{size} x {size}", "%") for size in SIZES),
@@ -378,7 +224,7 @@ BENCHES: Mapping[str, BlockBench] = {
         (Fidelity.IDEAL, Fidelity.TRANSISTOR),
     ),
     "decoder": BlockBench(
-        _decoder,
+        build.decoder_bench,
         (
             Column("selected_volt", "selected", "V"),
             Column("unselected_volt", "not selected", "V"),
@@ -397,7 +243,7 @@ BENCHES: Mapping[str, BlockBench] = {
 
 def _accepted(found: Any) -> BlockBench:
     if not isinstance(found, BlockBench):
-        raise TypeError(f"{found!r} is no cosim.characterise.benches.BlockBench")
+        raise TypeError(f"{found!r} is no cosim.characterise.block_bench.BlockBench")
     return found
 
 
@@ -430,87 +276,3 @@ def find_bench(block: str, fidelity: str | None = None) -> BlockBench:
             f"{', '.join(bench.fidelities)}."
         )
     return bench
-
-
-def conditions(
-    process: str,
-    corners: Sequence[str],
-    temperatures_celsius: Sequence[float],
-    supply_volt: float,
-    fidelity: Fidelity,
-) -> list[Condition]:
-    """Every corner at every temperature, of no corner named: all of the process's.
-
-    Raises:
-        ConfigurationError: an unknown process or corner, before anything is run.
-    """
-    known = find_process(process)
-    return [
-        Condition(known(corner).corner, temperature, supply_volt, fidelity, process=process)
-        for corner, temperature in itertools.product(corners or known.CORNERS, temperatures_celsius)
-    ]
-
-
-def monte_carlo_conditions(
-    process: str,
-    draws: int,
-    temperatures_celsius: Sequence[float],
-    supply_volt: float,
-    fidelity: Fidelity,
-) -> list[Condition]:
-    """Draws of global variation and mismatch around the typical corner, seeds 1, 2, ...
-
-    Raises:
-        ConfigurationError: an unknown process.
-    """
-    return [
-        Condition("typical", temperature, supply_volt, fidelity, seed, find_process(process).NAME)
-        for temperature, seed in itertools.product(temperatures_celsius, range(1, draws + 1))
-    ]
-
-
-def measure(block: str, condition: Condition) -> Sheet:
-    """A block's sheet at one condition; uses this process's ngspice."""
-    from cosim.engine.session import NgspiceSession
-
-    bench = find_bench(block).build(condition, _process(condition), NgspiceSession.start())
-    return Sheet(condition, bench.measure())
-
-
-def bench_netlists(
-    block: str, condition: Condition, model_folder: Path | None = None
-) -> dict[str, str]:
-    """The netlists of a block's bench, ready for plain `ngspice -b`: the main one by the block's
-    name, its sisters as `block_sister`.
-
-    Args:
-        model_folder: of the transistor models, as the netlist names it.
-    """
-    bench = find_bench(block).build(condition, _process(condition, model_folder), _NotRun())
-    return {block: bench.netlist} | {
-        f"{block}_{name}": text for name, text in bench.sisters.items()
-    }
-
-
-def _process(condition: Condition, model_folder: Path | None = None) -> Process:
-    return find_process(condition.process)(
-        condition.corner, condition.temperature_celsius, condition.seed, model_folder
-    )
-
-
-class _NotRun:
-    """Stands for the simulator where only the netlist is asked for."""
-
-    def load(self, netlist: str) -> None:
-        raise NotImplementedError
-
-    def set_source(self, name: str, volt: float) -> None:
-        raise NotImplementedError
-
-    def analyse(self, netlist: str) -> dict[str, np.ndarray]:
-        raise NotImplementedError
-
-
-def sheets(block: str, where: Sequence[Condition], jobs: int) -> Iterator[Sheet]:
-    """A sheet for each condition, as they are measured."""
-    return each_isolated(partial(measure, block), where, jobs)

@@ -58,14 +58,14 @@ def bench(
     """Measure a block in ngspice: its spec sheet beside the design's values."""
     import json
 
-    from cosim.characterise.benches import (
+    from cosim.characterise.benches import find_bench
+    from cosim.characterise.sheet import spec_table
+    from cosim.characterise.sheets import (
         TEMPERATURES_CELSIUS,
         conditions,
-        find_bench,
         monte_carlo_conditions,
         sheets,
     )
-    from cosim.characterise.sheet import spec_table
     from cosim.circuits.fidelity import Fidelity
     from cosim.files import make_folder, write_text
     from cosim.plugins import absolute

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from cosim.characterise.benches import conditions, sheets
+from cosim.characterise.sheets import conditions, sheets
 from cosim.circuits.fidelity import Fidelity
 from cosim.diffusion.circuit.solver import score_node
 from cosim.diffusion.run import Run

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from cosim.characterise.benches import BENCHES, bench_netlists, find_bench
+from cosim.characterise.benches import BENCHES, find_bench
 from cosim.characterise.sheet import Condition
+from cosim.characterise.sheets import bench_netlists
 from cosim.circuits.fidelity import Fidelity
 from cosim.diffusion.config import parse
 from cosim.diffusion.run import Run

@@ -5,10 +5,12 @@ import pytest
 from PySpice.Spice.Netlist import Circuit
 
 from cosim.characterise.bench import Measured
-from cosim.characterise.benches import BENCHES, TRANSIMPEDANCE_OHM, measure
+from cosim.characterise.benches import BENCHES
+from cosim.characterise.builders import TRANSIMPEDANCE_OHM
 from cosim.characterise.integrator import INPUT_OHM, RAMP_VOLT
 from cosim.characterise.relu import ROW_OHM
 from cosim.characterise.sheet import Condition
+from cosim.characterise.sheets import measure
 from cosim.characterise.transimpedance import COMMON_VOLT, LINE_SIEMENS
 from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.folded_cascode import FoldedCascode

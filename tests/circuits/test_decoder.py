@@ -4,8 +4,8 @@ import pytest
 from PySpice.Spice.Netlist import Circuit
 
 from cosim.characterise.bench import Measured
-from cosim.characterise.benches import measure
 from cosim.characterise.sheet import Condition
+from cosim.characterise.sheets import measure
 from cosim.circuits.cell_1t1r import SET, WORD_SUPPLY_VOLT
 from cosim.circuits.decoder import RowDecoder
 from cosim.circuits.fidelity import Fidelity

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cosim.characterise.benches import find_bench, measure
+from cosim.characterise.benches import find_bench
 from cosim.characterise.sheet import Condition
+from cosim.characterise.sheets import measure
 from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.opamp import TOPOLOGIES, OpAmpSpec, find_topology, op_amp
 from cosim.cli import app

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cosim.characterise.benches import BENCHES, conditions, sheets
+from cosim.characterise.benches import BENCHES
 from cosim.characterise.sheet import Condition, Sheet
+from cosim.characterise.sheets import conditions, sheets
 from cosim.circuits.fidelity import Fidelity
 from cosim.diffusion.studies.bench_tempo import bench_tempo
 from cosim.diffusion.studies.coupling import coupling_order
