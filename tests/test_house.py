@@ -11,7 +11,6 @@ UNDER_WAY = {
     "diffusion/circuit/solver.py",
     "diffusion/circuit/solver.py: Solver",
     "engine/worker.py",
-    "lockstep/exchange.py",
     "netlist/circuit.py: Netlist",
     "netlist/parse.py: _Reader",
 }

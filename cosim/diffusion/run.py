@@ -26,7 +26,7 @@ from cosim.engine.worker import GIBI, Simulation, WorkerPool
 from cosim.errors import ModelError
 from cosim.files import make_folder
 from cosim.lockstep.block import Block
-from cosim.lockstep.exchange import through_files
+from cosim.lockstep.exchange_client import through_files
 from cosim.simulation.predecessor import Resume
 from cosim.simulation.recording import Progress, record_ensemble, unheard
 from cosim.trace import Provenance, Trace

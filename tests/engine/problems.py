@@ -15,7 +15,7 @@ from scipy.integrate import solve_ivp
 
 from cosim.engine.worker import Points, Simulation, WorkerPool
 from cosim.lockstep.block import Block
-from cosim.lockstep.exchange import through_files
+from cosim.lockstep.exchange_client import through_files
 from cosim.lockstep.port import Scheme
 
 UNIT_SECOND = 10e-6

@@ -23,13 +23,7 @@ from cosim.diffusion.run import Run, served_block
 from cosim.engine.worker import Failed, Message, Points, Simulation, WorkerPool
 from cosim.errors import BlockError, ConfigurationError, EngineError, ExchangeError
 from cosim.lockstep.block import Block
-from cosim.lockstep.exchange import (
-    REPLY_NAME,
-    REQUEST_NAME,
-    Column,
-    LogReader,
-    LogWriter,
-)
+from cosim.lockstep.exchange import REPLY_NAME, REQUEST_NAME, Column, LogReader, LogWriter
 from cosim.lockstep.exchange_server import Served, await_request, serve
 from cosim.lockstep.port import Scheme
 from cosim.trace import Trace
