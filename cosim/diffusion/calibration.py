@@ -7,7 +7,7 @@ import torch
 
 from cosim.characterise.sheets import conditions, sheets
 from cosim.circuits.fidelity import Fidelity
-from cosim.diffusion.circuit.solver import score_node
+from cosim.diffusion.circuit.nodes import score_node
 from cosim.diffusion.run import Run
 from cosim.engine.isolated import analysed
 from cosim.engine.session import saved

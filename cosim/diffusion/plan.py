@@ -10,12 +10,9 @@ import numpy as np
 import torch
 
 from cosim.diffusion.circuit.design import Design
-from cosim.diffusion.circuit.solver import (
-    PRECHARGE_SWITCHES,
-    PlaybackScore,
-    ScoreSource,
-    activation_node,
-)
+from cosim.diffusion.circuit.nodes import activation_node
+from cosim.diffusion.circuit.schedule import PRECHARGE_SWITCHES
+from cosim.diffusion.circuit.score_source import PlaybackScore, ScoreSource
 from cosim.diffusion.config import RunConfig
 from cosim.diffusion.problem import Problem
 from cosim.diffusion.score.block import (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cosim.circuits.fidelity import Fidelity
-from cosim.diffusion.circuit.solver import PlaybackScore
+from cosim.diffusion.circuit.score_source import PlaybackScore
 from cosim.diffusion.config import BlockFidelities, CouplingConfig, RunConfig, parse
 from cosim.diffusion.run import Outcome, Run
 from cosim.diffusion.score.sampling import heun, initial_states

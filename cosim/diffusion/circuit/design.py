@@ -12,7 +12,8 @@ from cosim.circuits.multiplier import MultiplierSpec, multiplier
 from cosim.circuits.opamp import OpAmpSpec, op_amp
 from cosim.diffusion.circuit.mapping import MappedNetwork, frozen, map_score
 from cosim.diffusion.circuit.score_network import score_blocks
-from cosim.diffusion.circuit.solver import AnalogScore, ScoreSource, Solver
+from cosim.diffusion.circuit.score_source import AnalogScore, ScoreSource
+from cosim.diffusion.circuit.solver import Solver
 from cosim.diffusion.config import RunConfig, Variant
 from cosim.diffusion.problem import Problem
 from cosim.errors import ConfigurationError

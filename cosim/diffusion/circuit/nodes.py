@@ -1,0 +1,49 @@
+"""What the nodes and sources of the solver are called, and what is recorded of each state."""
+
+from cosim.netlist.netlist import Signal
+
+
+def state_node(index: int) -> str:
+    """Integrator output: the state x_index."""
+    return f"x_{index}"
+
+
+def score_node(index: int | str, part: int = 0) -> str:
+    """Raw score, before the output gain; part 1 is that without the condition."""
+    return f"{('score', 'unconditional')[part]}_{index}"
+
+
+def activation_node(unit: int) -> str:
+    """Last activation of a score network whose last layer is outside the netlist."""
+    return f"activation_{unit}"
+
+
+def noise_node(index: int) -> str:
+    """Noise source of a state."""
+    return f"noise_{index}"
+
+
+def initial_source(index: int) -> str:
+    """Name of the DC source of an initial condition."""
+    return f"Vinitial_{index}"
+
+
+def state_signals(index: int) -> list[Signal]:
+    """What a run records of a state."""
+    return [
+        Signal(f"integrator_{index}.out", state_node(index), "V", f"state x{index + 1}"),
+        Signal(f"score.{index}", score_node(index), "V", f"raw score {index + 1}"),
+        Signal(
+            f"integrator_{index}.virtual_ground",
+            f"xintegrator_{index}.virtual_ground",
+            "V",
+            "op-amp inverting input",
+        ),
+        Signal(f"multiplier_state_{index}.out", f"drift_state_{index}", "V", "-beta/2 x"),
+        Signal(f"multiplier_score_{index}.out", f"drift_score_{index}", "V", "-beta/2 raw"),
+    ]
+
+
+def noise_signal(index: int) -> Signal:
+    """The draws of a state's noise."""
+    return Signal(f"noise.{index}", noise_node(index), "V", "draw of the Wiener term")

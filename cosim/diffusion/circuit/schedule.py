@@ -1,0 +1,105 @@
+"""The solver's sources that follow the time: precharge and run, the rates of beta, the noise."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PySpice.Spice.Netlist import Circuit
+
+from cosim.circuits.dac import Converters, hold_centres
+from cosim.circuits.integrator import (
+    HOLD_SECOND,
+    SWITCH_EDGE_SECOND,
+)
+from cosim.circuits.noise import TransientNoise, WienerNoise, add_held_noise
+from cosim.diffusion.circuit.nodes import (
+    noise_node,
+)
+from cosim.diffusion.scaling import Scaling
+from cosim.netlist.waveform import piecewise_linear
+
+PRECHARGE_SWITCHES = frozenset({"vrun", "vprecharge"})
+"""Sources that end the precharge."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What is the same for every score, as the time goes on.
+
+    Attributes:
+        states: dimension of the sample.
+        beta_start, beta_end: sampling beta at tau = 0 (t = 1) and at tau = 1 (t = 0).
+        converters: hold beta and the noise's draws; None for exact waveforms.
+    """
+
+    states: int
+    scaling: Scaling
+    beta_start: float
+    beta_end: float
+    converters: Converters | None
+
+    def add_to(self, circuit: Circuit, noise: WienerNoise | None) -> None:
+        """Add them; of the reverse SDE with its noise."""
+        scaling = self.scaling
+        begin, high = scaling.precharge_second, scaling.supply_volt
+        edge = SWITCH_EDGE_SECOND / 2
+        release = begin - HOLD_SECOND
+        for node, time, volt in (
+            ("precharge", [0.0, release - edge, release + edge], [high, high, 0.0]),
+            ("run", [0.0, begin - edge, begin + edge], [0.0, 0.0, high]),
+        ):
+            piecewise_linear(circuit, node, circuit.gnd, np.array(time), np.array(volt))
+        if self.converters is not None:
+            self._add_converters(circuit, self.converters, noise)
+        else:
+            self._add_exact(circuit, noise)
+
+    def _add_exact(self, circuit: Circuit, noise: WienerNoise | None) -> None:
+        scaling = self.scaling
+        begin, end = scaling.precharge_second, scaling.stop_second
+        piecewise_linear(
+            circuit,
+            "half_beta",
+            "analog_ground",
+            np.array([0.0, begin, end]),
+            np.array([self.beta_start, self.beta_start, self.beta_end]) / 2,
+        )
+        if noise is None:
+            return
+        tau = np.linspace(0, 1, noise.updates + 1)
+        piecewise_linear(
+            circuit,
+            "half_root_beta",
+            "analog_ground",
+            begin + scaling.solve_second * tau,
+            np.sqrt(self._beta(tau)) / 2,
+        )
+        if noise.draws is not None:
+            for index in range(self.states):
+                draws = noise.draws[:, index]
+                add_held_noise(circuit, noise_node(index), "analog_ground", draws, scaling)
+            return
+        hold = scaling.solve_second / noise.updates
+        source = TransientNoise("transient_noise", scaling.volt_per_unit, hold)
+        circuit.subcircuit(source)
+        for index in range(self.states):
+            circuit.X(f"noise_{index}", source.name, noise_node(index), "analog_ground")
+
+    def _beta(self, tau: np.ndarray) -> np.ndarray:
+        return self.beta_start + tau * (self.beta_end - self.beta_start)
+
+    def _add_converters(
+        self, circuit: Circuit, converters: Converters, noise: WienerNoise | None
+    ) -> None:
+        beta = self._beta(hold_centres(converters.updates))
+        banks = {"rates": {"half_beta": beta / 2}}
+        if noise is not None:
+            banks["rates"]["half_root_beta"] = np.sqrt(beta) / 2
+            assert noise.draws is not None  # a run with converters has draws
+            banks["noise"] = {
+                noise_node(index): self.scaling.volt_per_unit * noise.draws[:, index]
+                for index in range(self.states)
+            }
+        for name, volts in banks.items():
+            bank = converters.hold(name, volts, self.scaling)
+            circuit.subcircuit(bank)
+            circuit.X(name, name, *volts, "analog_ground", "vdd", circuit.gnd)
