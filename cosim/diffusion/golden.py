@@ -19,7 +19,7 @@ from cosim.engine.library import find_library, probe
 from cosim.errors import ConfigurationError
 from cosim.simulation.analysis import ABSCISSAE, simulate_variant
 from cosim.trace import Provenance, Trace, TraceWriter
-from cosim.trace.compare import Tolerances, Verdict, comparison_rows
+from cosim.trace.compare import Tolerance, Tolerances, Verdict, comparison_rows
 from cosim.trace.exchange.foreign import Column
 from cosim.trace.golden import check_golden, golden_path, update_golden
 
@@ -40,12 +40,15 @@ OF_NETLISTS: Mapping[str, Tolerances] = {
     "decoder": Tolerances(relative=2e-3, time_second=1e-9),
     "integrator_handover": Tolerances(relative=1e-2),
     "solver_circle": Tolerances(relative=5e-3),
-    "solver_circle_transistor": Tolerances(relative=5e-3),
+    "solver_circle_transistor": Tolerances(
+        relative=5e-3,
+        signals={"xscore_network.activation_*": Tolerance(absolute=50e-6, relative=5e-3)},
+    ),
     "voltage_reference_step": Tolerances(relative=5e-3),
 }
 """Where the steps cost more: a filament that forms within a step of the sweep, currents that jump
-at a source's corner, charge that a switch injects,
-knees that the steps meet or miss.
+at a source's corner, charge that a switch injects, knees that the steps meet or miss; outputs of
+ReLUs that stay off, which move by 2 mV and of that, with steps halved, by 21 uV.
 """
 
 NOISY = {"noise": 100e-9}
