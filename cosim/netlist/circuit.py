@@ -4,33 +4,32 @@ Its analyses and outputs are left out: what is simulated and recorded is asked o
 the other analyses, for this circuit or a variant of it.
 """
 
-import difflib
-import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
 from cosim.errors import ConfigurationError, NetlistError
-from cosim.html import folded, heading, table
 from cosim.netlist.check import check, errors
 from cosim.netlist.finding import NOT_WAIVABLE, WARNING, Finding
 from cosim.netlist.model import Parsed
 from cosim.netlist.parse import OUTPUTS, parse
-from cosim.netlist.reading import read_text, statements, waivers
+from cosim.netlist.reading import read_text
 from cosim.netlist.rules.analyses import ANALYSES
-from cosim.netlist.units import si
+from cosim.netlist.variants import (
+    changed,
+    given_parameters,
+    joined,
+    models,
+    names_corner,
+    parameters_of,
+    placed_statements,
+)
 from cosim.netlist.writing import plain, written_lines
 from cosim.process.process import find_process
 
 LEFT_OUT = (*ANALYSES, *OUTPUTS, ".end")
-CORNERS = frozenset({"typical", "tt", "ff", "ss", "fs", "sf"})
-"""What library sections of corners are called."""
-
-_INCLUDE = re.compile(r"""^(\.(?:include|inc|lib))\s+("[^"]*"|'[^']*'|\S+)(.*)$""", re.IGNORECASE)
-_PARAMETER = re.compile(r"""(\w+)\s*=\s*(\{[^}]*\}|'[^']*'|"[^"]*"|[^\s=]+)""")
-_TEMPERATURE = re.compile(r"\btemp\s*=\s*\S+", re.IGNORECASE)
 
 
 class Netlist:
@@ -86,11 +85,7 @@ class Netlist:
     @cached_property
     def parameters(self) -> dict[str, str]:
         """Values or expressions of its `.param` lines, by name in lower case."""
-        found: dict[str, str] = {}
-        for statement, inside in self._statements():
-            if not inside and statement.lower().startswith(".param"):
-                found |= {name.lower(): value for name, value in _PARAMETER.findall(statement)}
-        return found
+        return parameters_of(self.text)
 
     def given(
         self,
@@ -113,48 +108,40 @@ class Netlist:
         Raises:
             ConfigurationError: there is no such parameter or corner.
         """
-        given = {
-            name.lower(): repr(si(value, f"'{name}'")) for name, value in (parameters or {}).items()
-        }
-        for name in given:
-            if name not in self.parameters:
-                raise ConfigurationError(self._unknown(name))
+        values = given_parameters(self.title, parameters or {}, self.parameters)
         lines = [
-            self._changed(statement, inside, given, corner, temperature)
-            for statement, inside in self._statements()
+            changed(statement, inside, values, corner, temperature)
+            for statement, inside in placed_statements(self.text)
         ]
         if temperature is not None:
             lines.append(f".temp {float(temperature)!r}")
-        variant = Netlist(self._joined(lines), path=self.path)
+        variant = Netlist(joined(self.text, lines), path=self.path)
         variant.process = self.process
         variant._corner = corner or self._corner
         variant._seed = self._seed if seed is None else seed
         if self.process is not None:
             return variant
-        if corner is not None and not any(
-            match and match[3].strip().lower() in CORNERS
-            for match in (_INCLUDE.match(line) for line in lines)
-        ):
+        if corner is not None and not any(map(names_corner, lines)):
             raise ConfigurationError(
                 f"The netlist '{self.title}' has no `.lib FILE CORNER` line whose corner could be "
                 f"'{corner}'. Give the netlist its `process`, or include its models by such lines."
             )
         if seed is not None:
             lines.append(f".options seed={int(seed)}")
-            variant.text = self._joined(lines)
+            variant.text = joined(self.text, lines)
         return variant
 
     @cached_property
     def circuit(self) -> str:
         """Its text for ngspice, with models, without analyses and outputs."""
-        models = "" if self.process is None else _models(self.process, self._corner, self._seed)
+        added = "" if self.process is None else models(self.process, self._corner, self._seed)
         lines = [
             statement
-            for statement, _ in self._statements()
+            for statement, _ in placed_statements(self.text)
             if statement.split()[0].lower() not in LEFT_OUT
         ]
-        title, _, rest = self._joined(lines).partition("\n")
-        text = f"{title}\n{models}{rest}"
+        title, _, rest = joined(self.text, lines).partition("\n")
+        text = f"{title}\n{added}{rest}"
         parsed = parse(text, self.path)
         if any(problem.rule in NOT_WAIVABLE for problem in parsed.problems):
             return text  # which `require_sound` refuses
@@ -227,70 +214,6 @@ class Netlist:
         return f"<Netlist {self.title}: {self.size}; {len(self.findings)} findings>"
 
     def _repr_html_(self) -> str:
-        top = [node for node in self.nodes if "." not in node]
-        facts = [
-            ("size", self.size),
-            ("nodes", ", ".join(top)),
-            ("currents", ", ".join(name for name in self.currents if "." not in name)),
-            ("parameters", ", ".join(f"{name}={value}" for name, value in self.parameters.items())),
-            ("process", self.process or ""),
-            ("findings", "; ".join(map(str, self.findings)) or "none"),
-        ]
-        return (
-            heading(self.title, "netlist")
-            + table(("", ""), [fact for fact in facts if fact[1]])
-            + folded("text", table(("",), [(line,) for line in self.text.splitlines()]))
-        )
+        from cosim.netlist.notebook import netlist_html
 
-    def _statements(self) -> Iterator[tuple[str, bool]]:
-        """Statements, and whether they are inside a subcircuit."""
-        depth = 0
-        for _, statement in statements(self.text, titled=True):
-            word = statement.split()[0].lower()
-            depth += word == ".subckt"
-            yield statement, depth > 0
-            depth -= word == ".ends"
-
-    def _joined(self, lines: list[str]) -> str:
-        kept = [waiver.statement.text for waiver in waivers(self.text, "")]
-        return "\n".join([self.text.partition("\n")[0], *kept, *lines, ""])
-
-    def _changed(
-        self,
-        statement: str,
-        inside: bool,
-        given: Mapping[str, str],
-        corner: str | None,
-        temperature: float | None,
-    ) -> str:
-        word = statement.split()[0].lower()
-        if word == ".param" and not inside and given:
-            return _PARAMETER.sub(
-                lambda match: f"{match[1]}={given.get(match[1].lower(), match[2])}", statement
-            )
-        if temperature is not None and word == ".temp":
-            return "* .temp"
-        if temperature is not None and word in (".option", ".options"):
-            return _TEMPERATURE.sub("", statement)
-        match = _INCLUDE.match(statement)
-        if corner is not None and match and match[3].strip().lower() in CORNERS:
-            return f"{match[1]} {match[2]} {corner}"
-        return statement
-
-    def _unknown(self, name: str) -> str:
-        near = difflib.get_close_matches(name, self.parameters, 3, 0.3) or list(self.parameters)
-        return (
-            f"The netlist '{self.title}' has no parameter '{name}'. It has "
-            f"{', '.join(near) or 'none'}: write `.param {name}=...` and use {{{name}}} in it."
-        )
-
-
-def _models(process: str, corner: str, seed: int | None) -> str:
-    """Lines that bring a process's models; the temperature is the netlist's."""
-    from PySpice.Spice.Netlist import Circuit
-
-    holder = Circuit("models")
-    find_process(process)(corner=corner, monte_carlo_seed=seed).apply(holder)
-    lines = str(holder).splitlines()[1:]
-    kept = [line for line in lines if line and not line.lower().startswith(".temp")]
-    return "\n".join([*kept, ""])
+        return netlist_html(self)
