@@ -2,8 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import escape
+from time import monotonic
 
 from cosim.simulation.recording import Progress, unheard
+
+REDRAW_SECOND = 0.2
 
 
 @contextmanager
@@ -22,6 +26,10 @@ def shown(wanted: bool, title: str) -> Iterator[Progress]:
     if not wanted or not (console.is_terminal or console.is_jupyter):
         yield unheard
         return
+    if console.is_jupyter:  # where rich's bars need ipywidgets, which a notebook may lack
+        with _shown_in_notebook(title) as progress:
+            yield progress
+        return
     columns = (
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[doing]}"),
         TextColumn("ETA"), TimeRemainingColumn(),
@@ -34,3 +42,28 @@ def shown(wanted: bool, title: str) -> Iterator[Progress]:
                 bars.update(task, total=1.0, completed=fraction, doing=doing)
 
         yield progress
+
+
+@contextmanager
+def _shown_in_notebook(title: str) -> Iterator[Progress]:
+    from IPython.display import HTML, display
+
+    start = last = monotonic()
+    line = display(HTML(f"{escape(title)}: operating point"), display_id=True)
+
+    def progress(fraction: float, doing: str) -> None:
+        nonlocal last
+        now = monotonic()
+        if fraction > 0 and now - last > REDRAW_SECOND:
+            last, left_second = now, (now - start) * (1 - fraction) / fraction
+            line.update(
+                HTML(
+                    f"{escape(title)} <progress value={fraction:.3f}></progress> {escape(doing)}, "
+                    f"{left_second:.0f} s left"
+                )
+            )
+
+    try:
+        yield progress
+    finally:
+        line.update(HTML(""))
