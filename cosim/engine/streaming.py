@@ -4,6 +4,7 @@ Replaces what PySpice 1.5 does too slowly: a dictionary of Python objects for ev
 """
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol
 
@@ -12,6 +13,8 @@ from PySpice.Spice.NgSpice.Shared import ffi
 
 from cosim.engine.commands import CommandSession
 from cosim.errors import EngineError
+
+_PAUSED = re.compile(r"\d+ *: condition met: stop")
 
 END_ULPS = 8
 """ngspice takes a time within 100 units in the last place for the end."""
@@ -118,8 +121,18 @@ class StreamingSession(CommandSession):
         self.exec_command(command)
         if self._failure is not None:
             raise self._failure
+        self._forget_after_pause()
         self._raise_reported(command)
         self._read_messages()
+
+    def _forget_after_pause(self) -> None:
+        """Where ngspice found the operating point at a second attempt (gmin stepping), it names
+        the first one's failure as the reason of the pause, as its errors are told only once.
+        """
+        for number, line in enumerate(self._printed):
+            if _PAUSED.search(line):
+                del self._printed[number + 1 :]
+                return
 
     def _settle(self, observer: Observer) -> None:
         """Solve for the operating point until the observer agrees, and pause one step later: if it
