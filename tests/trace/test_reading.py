@@ -76,7 +76,8 @@ def test_a_plot_is_decimated_and_labelled(trace: Trace) -> None:
     (line,) = axes.lines
     assert len(line.get_xdata()) <= 8000
     assert line.get_ydata()[-1] == rows(19_999, 20_000)[1][0, 0]
-    assert axes.get_ylabel() == "x1 of the solver (V)"
+    assert axes.get_ylabel() == "x1 of the solver"
+    assert axes.yaxis.get_major_formatter()(0.5) == "500 mV"  # the unit is at the ticks
 
 
 @settings(deadline=None, max_examples=50)
