@@ -102,7 +102,9 @@ def test_mutation_changes_the_intended_line_alone() -> None:
 def test_run_is_repeated_with_the_golden_points() -> None:
     netlist = read_netlist("opamp_large_step")
     denser = with_points(netlist, np.array([1.23e-7, 4.56e-7]))
-    time = plain(denser)["time"]
+    vectors = plain(denser)
+    assert vectors is not None
+    time = vectors["time"]
     for wanted in (1.23e-7, 4.56e-7):
         assert np.abs(time - wanted).min() < 1e-15
 
