@@ -31,7 +31,7 @@ faster than in the points before.
 """
 WORTH_TELLING_PART = 0.02
 """Of the output's range: a coupling error beyond it is told."""
-ACCUMULATED_PART = 0.05
+ACCUMULATED_PART = 0.01
 LEAST_RANGE_PART, LEAST_RANGE_VOLT = 1e-3, 1e-6
 SWITCHINGS, SWITCHING_PART, SWITCHING_CALLS = 100, 1e-3, 1000
 """A block switches without end if it jumps so often within such a part of the simulation and

@@ -7,6 +7,7 @@ they come, so that whatever ends the run leaves a trace that can be opened, and 
 
 import itertools
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from cosim.engine.worker import (
 )
 from cosim.errors import CosimError, EngineError
 from cosim.lockstep.block import Block
+from cosim.lockstep.watch import CouplingEvent
 from cosim.netlist.netlist import Signal
 from cosim.simulation.predecessor import Predecessor, Resume
 from cosim.trace import Provenance, TraceWriter
@@ -92,6 +94,7 @@ def record_ensemble(
     overwrite: bool = False,
     resume: Resume | None = None,
     monitor: Callable[[int], Monitor] | None = None,
+    judged: bool = False,
     on_progress: Progress = unheard,
 ) -> list[Member]:
     """Simulate all and record them in one trace, which is complete when this returns.
@@ -109,6 +112,8 @@ def record_ensemble(
         overwrite: replace an existing trace, unless `resume` goes on with it.
         resume: go on with the unfinished trace that is there.
         monitor: makes what watches a member; its findings become events.
+        judged: whether a coupling in doubt (a grave `CouplingEvent`) is warned of here; else
+            who calls has limits of its own.
         on_progress: called often, with the simulated part of all circuit time.
 
     Returns:
@@ -146,6 +151,8 @@ def record_ensemble(
             recorder.take(message)
             on_progress(recorder.fraction, recorder.doing)
         recorder.close()
+    if judged and recorder.doubts:
+        warnings.warn(_doubtful(recorder.doubts, path, members), stacklevel=3)
     return recorder.members
 
 
@@ -182,6 +189,7 @@ class _Recorder:
         self._monitor = monitor
         self._monitors: dict[int, Monitor] = {}
         self._failures: list[Failed] = []
+        self.doubts: list[tuple[int, CouplingEvent]] = []
         self._retried: set[int] = set()
 
     @property
@@ -239,6 +247,7 @@ class _Recorder:
             self._record(message)
         elif isinstance(message, Finished):
             self.members[number].statistics = message.statistics
+            self.doubts += [(number, event) for event in message.events if event.grave]
             for event in message.events:
                 self._writer.event(
                     event.time_second, event.kind, event.message, self._number(number)
@@ -304,4 +313,14 @@ def _joined(failures: list[Failed], members: int) -> CosimError:
     return EngineError(
         f"{len(failures)} of {members} members failed; the others are complete in the trace. "
         f"Member {first.member}: {first.error}"
+    )
+
+
+def _doubtful(doubts: Sequence[tuple[int, CouplingEvent]], path: Path, members: int | None) -> str:
+    number, first = doubts[0]
+    doubtful = len({one for one, _ in doubts})
+    whose = "" if members is None else f", of {doubtful} of {members} members; member {number}"
+    return (
+        f"The simulation ended, but its result is in doubt{whose}: {first.message} "
+        f"The events of the trace {path} hold all that is to be said."
     )

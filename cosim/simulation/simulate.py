@@ -55,7 +55,8 @@ def simulate(
         timeout: seconds for which ngspice may accept no point.
 
     Returns:
-        The complete trace, open.
+        The complete trace, open. Where the coupling with a block was too coarse for the result to
+        be trusted, a `UserWarning` says so.
 
     Raises:
         ConfigurationError, NetlistError: it cannot be simulated; nothing was written.
@@ -76,6 +77,7 @@ def simulate(
             executor=pool,
             retry=False,
             overwrite=overwrite,
+            judged=True,
             on_progress=on_progress,
         )
     return Trace.open(path)
