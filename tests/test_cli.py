@@ -229,7 +229,7 @@ def test_bench_writes_the_sheet_and_its_figures(cosim: Callable[..., Done], tmp_
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("multistage",), "no bench for 'multistage'"),
+        (("multistage",), "no bench 'multistage'"),
         (("opamp", "--corner", "ss", "--monte-carlo", "3"), "--corner or --monte-carlo"),
         (("opamp", "--fidelity", "ideal"), "fidelity 'ideal'"),
         (("opamp", "--corner", "slow"), "no corner 'slow'"),

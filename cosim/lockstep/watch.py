@@ -33,6 +33,8 @@ WORTH_TELLING_PART = 0.02
 """Of the output's range: a coupling error beyond it is told."""
 ACCUMULATED_PART = 0.01
 LEAST_RANGE_PART, LEAST_RANGE_VOLT = 1e-3, 1e-6
+STALLED_PART = 1e-5
+"""Of the simulation, in which so many points as `SWITCHING_CALLS` are a livelock."""
 SWITCHINGS, SWITCHING_PART, SWITCHING_CALLS = 100, 1e-3, 1000
 """A block switches without end if it jumps so often within such a part of the simulation and
 within so few points: no step then is short enough."""
@@ -113,6 +115,7 @@ class Watch:
         self._slopes: list[np.ndarray] = []
         self._accumulated = self._steepest = 0.0
         self._calls = 0
+        self._times: deque[float] = deque(maxlen=SWITCHING_CALLS)
         self.latest_sample_second = 0.0
 
     def take(
@@ -130,6 +133,7 @@ class Watch:
             CouplingError: the coupling diverges, switches without end or exceeds its limit.
         """
         self._calls += 1
+        self._require_progress(time_second)
         if self._calls == 1:
             self._low, self._high = computed, computed
             self._input_low, self._input_high = volts, volts
@@ -199,6 +203,20 @@ class Watch:
                 "where it switches, and no step is short enough for that. Give "
                 "the block some hysteresis, or sample it (`sample`); the points up to there are "
                 "kept.",
+                block=self._block.name,
+                last_time_second=time_second,
+            )
+
+    def _require_progress(self, time_second: float) -> None:
+        """A livelock: ngspice accepts point after point, and time stands still."""
+        self._times.append(time_second)
+        within_second = time_second - self._times[0]
+        if len(self._times) == SWITCHING_CALLS and within_second < STALLED_PART * self._span_second:
+            raise CouplingError(
+                f"Block '{self._block.name}' switches without end: {SWITCHING_CALLS} points lie "
+                f"within {within_second:.3g} s before t = {time_second:.9g} s, and time stands "
+                "still. It holds the circuit where its output jumps. Give the block some "
+                "hysteresis, or sample it (`sample`); the points up to there are kept.",
                 block=self._block.name,
                 last_time_second=time_second,
             )

@@ -54,7 +54,8 @@ def test_resumed_run_ends_where_the_whole_one_ends(
     whole = run.execute(tmp_path / "whole").trace
     assert resumed.complete
     resumed.verify()
-    assert [(event.kind, event.time_second) for event in resumed.events] == [("resumed", begun)]
+    # Setting the recorded state anew is a jump for the coupling, of which another event may tell.
+    assert [e.time_second for e in resumed.events if e.kind == "resumed"] == [begun]
     assert (np.diff(resumed.time_second) >= 0).all()
     np.testing.assert_array_equal(resumed[STATES[0]].values[:points], first)
     for name in STATES:

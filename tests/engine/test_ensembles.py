@@ -187,9 +187,7 @@ def test_each_member_tells_its_corner(by_one_worker: Path) -> None:
 
 
 def test_monte_carlo_members_differ_by_their_seed() -> None:
-    netlists = [
-        job.plan.netlist for job in run_of(2, ensemble={"monte_carlo": 2}).plan.simulations()
-    ]
+    netlists = [job.netlist for job in run_of(2, ensemble={"monte_carlo": 2}).plan.simulations()]
     seeds = [re.findall(r"seed=(\d+)", netlist) for netlist in netlists]
     assert seeds == [["1"], ["1"], ["2"], ["2"]]
 

@@ -21,7 +21,7 @@ from vcdvcd import VCDVCD
 
 from cosim.engine.library import find_library
 from cosim.errors import ConfigurationError, TraceError
-from cosim.trace import Signal, Trace, TraceWriter, reader, schema
+from cosim.trace import Signal, Trace, TraceWriter, schema, table
 from cosim.trace.exchange import csv_file, export_trace, import_trace, raw_read
 from cosim.trace.exchange.csv_file import read_csv
 from cosim.trace.exchange.raw_read import read_raw
@@ -59,7 +59,7 @@ def small(tmp_path: Path) -> Trace:
 @pytest.fixture
 def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make files of a few points have several blocks."""
-    monkeypatch.setattr(reader, "chunk_points", lambda _: 7)
+    monkeypatch.setattr(table, "chunk_points", lambda _: 7)
     monkeypatch.setattr(raw_read, "BLOCK_VALUES", 16)
     monkeypatch.setattr(csv_file, "BLOCK_VALUES", 16)
 
