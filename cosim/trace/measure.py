@@ -54,12 +54,12 @@ class Levels:
         """The value at a circuit time (seconds, or '5u')."""
         return Quantity(waveform(self).value_at(time), self.unit)
 
-    def min(self: Measured, axis: None = None, out: None = None) -> Quantity:
-        """The lowest value; `np.min` of a signal passes the two arguments."""
+    def min(self: Measured) -> Quantity:
+        """The lowest value."""
         return Quantity(float(waveform(self).values.min()), self.unit)
 
-    def max(self: Measured, axis: None = None, out: None = None) -> Quantity:
-        """The highest value; `np.max` of a signal passes the two arguments."""
+    def max(self: Measured) -> Quantity:
+        """The highest value."""
         return Quantity(float(waveform(self).values.max()), self.unit)
 
     def peak_to_peak(self: Measured) -> Quantity:

@@ -115,7 +115,7 @@ def test_reference_starts_with_a_slow_supply_and_an_offset(
     )
     # The loop multiplies an offset by 1 + R1/R3 and the amplifier's gain.
     assert lifted == pytest.approx(1.645 + 16.3 * offset_volt, rel=0.02)
-    # sky130's transistors leak enough to lift it by themselves.
+    # In sky130 it starts at that corner without the lift too.
     stays = corner == "ff" and offset_volt < 0 and process.NAME != "sky130"
     assert left < 1.0 if stays else left == pytest.approx(lifted, rel=1e-3) or left < 0.1
 

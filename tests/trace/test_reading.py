@@ -31,7 +31,7 @@ def test_a_signal_reads_like_an_array(trace: Trace) -> None:
                 [3, 1], expected > 100):  # fmt: skip
         assert np.array_equal(view[key], expected[key])
     assert np.array_equal(np.asarray(view), expected)
-    assert float(np.max(view)) == expected.max()
+    assert float(np.max(view.values)) == expected.max()
     assert "integrator_1.out" in repr(view)
     with pytest.raises(IndexError):
         view[20_000]
