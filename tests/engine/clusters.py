@@ -24,7 +24,7 @@ class Cluster:
             "--scheduler-file", str(contact),
         )  # fmt: skip
         deadline = time.monotonic() + START_SECOND
-        while not contact.exists():
+        while not contact.exists() or not contact.read_text().endswith("}"):  # whole
             assert time.monotonic() < deadline, "the scheduler did not start"
             time.sleep(0.05)
         self.address: str = json.loads(contact.read_text())["address"]
