@@ -143,7 +143,7 @@ def test_interrupted_run_goes_on_with_another_server(tmp_path: Path) -> None:
         trace = run.execute(tmp_path, resume=True).trace
     assert isinstance(second[0], Served) and second[0].status == "complete"
     assert trace.complete and trace.points > recorded
-    assert [event.kind for event in trace.events][0] == "resumed"  # a jump for the coupling too
+    assert trace.events[0].kind == "resumed"  # a jump for the coupling too
 
 
 def test_files_remain_as_a_log(pool: WorkerPool, tmp_path: Path) -> None:
