@@ -195,16 +195,10 @@ class Watch:
             and calls < SWITCHING_CALLS
         ):
             floor = ", at steps as short as they may become" if at_floor else ""
-            raise CouplingError(
-                f"Block '{self._block.name}' switches without end: its output jumped {SWITCHINGS} "
-                f"times by up to {self._jump_volt:.3g} V within "
-                f"{within_second:.3g} s before t = {time_second:.9g} s{floor}. It holds the "
-                "circuit "
-                "where it switches, and no step is short enough for that. Give "
-                "the block some hysteresis, or sample it (`sample`); the points up to there are "
-                "kept.",
-                block=self._block.name,
-                last_time_second=time_second,
+            raise self._switches_without_end(
+                f"its output jumped {SWITCHINGS} times by up to {self._jump_volt:.3g} V within "
+                f"{within_second:.3g} s before t = {time_second:.9g} s{floor}",
+                time_second,
             )
 
     def _require_progress(self, time_second: float) -> None:
@@ -212,14 +206,20 @@ class Watch:
         self._times.append(time_second)
         within_second = time_second - self._times[0]
         if len(self._times) == SWITCHING_CALLS and within_second < STALLED_PART * self._span_second:
-            raise CouplingError(
-                f"Block '{self._block.name}' switches without end: {SWITCHING_CALLS} points lie "
-                f"within {within_second:.3g} s before t = {time_second:.9g} s, and time stands "
-                "still. It holds the circuit where its output jumps. Give the block some "
-                "hysteresis, or sample it (`sample`); the points up to there are kept.",
-                block=self._block.name,
-                last_time_second=time_second,
+            raise self._switches_without_end(
+                f"{SWITCHING_CALLS} points lie within {within_second:.3g} s before "
+                f"t = {time_second:.9g} s, and time stands still",
+                time_second,
             )
+
+    def _switches_without_end(self, seen: str, time_second: float) -> CouplingError:
+        return CouplingError(
+            f"Block '{self._block.name}' switches without end: {seen}. It holds the circuit where "
+            "it switches, and no step is short enough for that. Give the block some hysteresis, or "
+            "sample it (`sample`); the points up to there are kept.",
+            block=self._block.name,
+            last_time_second=time_second,
+        )
 
     def _accumulate(self, elapsed_second: float, error: np.ndarray, change: np.ndarray) -> None:
         """Errors add up in a loop that forgets nothing: their sum, in times of the signal's."""
