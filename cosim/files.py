@@ -5,6 +5,8 @@ import stat
 import tempfile
 import tomllib
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +68,24 @@ def make_folder(folder: Path) -> None:
         ) from None
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    # A name that nobody can have planted a link under; 'x' follows none.
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file to write, which takes the name `path` at the end, unless there is an exception: it is
+    there whole or not at all.
+
+    Raises:
+        OSError: the operating system refuses.
+    """
+    # A name that nobody can have planted a link under.
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
     try:
-        with partial.open("x", encoding="utf8") as file:
-            file.write(text)
+        yield partial
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    with replacing(path) as partial, partial.open("x", encoding="utf8") as file:
+        file.write(text)

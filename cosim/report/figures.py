@@ -9,6 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cosim.files import replacing
+
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
@@ -127,7 +129,6 @@ def draw_points(axis: Axes, points: np.ndarray, true_points: np.ndarray, limit: 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure whole or not at all, and close it."""
     # Rendered beside its place and renamed: an interrupted run leaves no half-written picture.
-    partial = path.with_name(f".{path.name}.partial")
-    figure.savefig(partial, dpi=130, format=path.suffix.removeprefix(".") or "png")
-    plt.close(figure)
-    partial.replace(path)
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=130, format=path.suffix.removeprefix(".") or "png")
+        plt.close(figure)

@@ -1,9 +1,9 @@
 """Where models are, and how their files are written: whole or not at all."""
 
-import os
 from pathlib import Path
 
 from cosim.errors import ModelError
+from cosim.files import replacing
 
 PROJECT_MODELS = Path(__file__).resolve().parents[3] / "models"
 
@@ -17,18 +17,10 @@ def write_model_files(task: str, folder: Path, contents: dict[Path, bytes]) -> N
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, content in contents.items():
-            _replace(path, content)
+            with replacing(path) as partial:
+                partial.write_bytes(content)
     except OSError as error:
         raise ModelError(
             f"The model of '{task}' cannot be written to {folder}: {error}. "
             "Choose a folder that can be written with --output."
         ) from None
-
-
-def _replace(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

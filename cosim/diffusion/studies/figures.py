@@ -29,6 +29,7 @@ from cosim.diffusion.studies.waveforms import (
     solver_waveforms,
 )
 from cosim.errors import ConfigurationError
+from cosim.files import replacing
 
 PROJECT_FIGURES = Path(__file__).resolve().parents[3] / "results" / "figures"
 SUPPLY_VOLT = 3.3
@@ -197,8 +198,7 @@ def make_figures(
 
 def write_data(measured: Sequence[Sheet], path: Path) -> None:
     """The curves behind a figure, a row for each point; a complex ordinate as two columns."""
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", newline="", encoding="utf8") as file:
+    with replacing(path) as partial, partial.open("w", newline="", encoding="utf8") as file:
         table = csv.writer(file)
         table.writerow(["fidelity", "corner", "celsius", "curve", "x", "y", "y_imaginary"])
         for sheet in measured:
@@ -209,7 +209,6 @@ def write_data(measured: Sequence[Sheet], path: Path) -> None:
                     imaginary = f"{y[index].imag:.6g}" if np.iscomplexobj(y) else ""
                     values = [f"{x[index]:.7g}", f"{y[index].real:.6g}", imaginary]
                     table.writerow([*labels, curve, *values])
-    partial.replace(path)
 
 
 def _thinned(count: int) -> np.ndarray:

@@ -3,8 +3,7 @@
 import csv
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from cosim.diffusion.run import Run
 from cosim.engine.ensemble import Retried, run_ensemble
 from cosim.engine.worker import Failed, Finished, Points, WorkerPool
 from cosim.errors import EngineError, TraceError
+from cosim.files import replacing
 from cosim.report.figures import save_figure
 from cosim.trace import Trace
 
@@ -52,21 +52,14 @@ class Finding:
 
     def save(self, folder: Path, name: str) -> None:
         """Write NAME.csv, NAME.json (caption, comparison) and, last, NAME.png."""
-        with _replacing(folder / f"{name}.csv") as partial, partial.open("w", newline="") as file:
+        with replacing(folder / f"{name}.csv") as partial, partial.open("w", newline="") as file:
             table = csv.DictWriter(file, list(self.rows[0]))
             table.writeheader()
             table.writerows({key: _cell(value) for key, value in row.items()} for row in self.rows)
         said = {"caption": self.caption, "beside": [vars(one) for one in self.beside]}
-        with _replacing(folder / f"{name}.json") as partial:
+        with replacing(folder / f"{name}.json") as partial:
             partial.write_text(json.dumps(said, indent=2) + "\n", encoding="utf8")
         save_figure(self.figure, folder / f"{name}.png")
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    partial = path.with_name(f".{path.name}.partial")
-    yield partial
-    partial.replace(path)
 
 
 def _cell(value: object) -> object:
