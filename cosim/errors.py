@@ -4,8 +4,15 @@ The command line prints `str(error)` and exits with `error.exit_code`; a traceba
 only with `--debug`.
 """
 
+import difflib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A sentence for an error, after a blank, that names the nearest known name; '' if none is."""
+    near = difflib.get_close_matches(name, known, 1)
+    return f" Did you mean '{near[0]}'?" if near else ""
 
 
 class CosimError(Exception):

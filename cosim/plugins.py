@@ -6,7 +6,6 @@ kind (`process = MyProcess`). A file is code that runs when it is loaded: only t
 one, never data such as a trace (see `named_by_data`).
 """
 
-import difflib
 import importlib.util
 import sys
 import warnings
@@ -19,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
-from cosim.errors import ConfigurationError
+from cosim.errors import ConfigurationError, did_you_mean
 
 Thing = TypeVar("Thing")
 
@@ -67,8 +66,7 @@ class Registry(Generic[Thing]):
         entries = [entry for entry in self._entries() if entry.name == name]
         own = self.built_in.get(name)
         if own is None and not entries:
-            near = difflib.get_close_matches(name, self.names, n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else ""
+            hint = did_you_mean(name, self.names)
             raise ConfigurationError(
                 f"There is no {self.kind} '{name}'.{hint} Choose one of "
                 f"{', '.join(sorted(self.names))}; or name a Python file (my.py) that sets "

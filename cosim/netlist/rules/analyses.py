@@ -3,10 +3,10 @@
 Source: ngspice manual, chapter 11 (analyses and output control).
 """
 
-import difflib
 import re
 from collections.abc import Iterator
 
+from cosim.errors import did_you_mean
 from cosim.netlist.elements import node_name, sensed_nodes, tokens_of
 from cosim.netlist.expression import constant
 from cosim.netlist.finding import Finding, found
@@ -195,11 +195,9 @@ def _options(parsed: Parsed) -> Iterator[Finding]:
 
 def _option(statement: Statement, name: str, value: float | None) -> Iterator[Finding]:
     if name not in OPTIONS:
-        near = difflib.get_close_matches(name, OPTIONS, 1)
-        meant = f" Did you mean '{near[0]}'?" if near else ""
         yield found(
             statement, "unknown-option", name, "",
-            f"ngspice has no option '{name}' and would leave it out.{meant}",
+            f"ngspice has no option '{name}' and would leave it out.{did_you_mean(name, OPTIONS)}",
             "Correct or remove it.",
         )  # fmt: skip
     elif name in CHANGING and not (name == "gmin" and value is not None and value < SMALLEST_GMIN):

@@ -3,12 +3,12 @@
 Source: `devhelp` of ngspice 46, kept in device_parameters.json; a test asks it again.
 """
 
-import difflib
 import json
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
+from cosim.errors import did_you_mean
 from cosim.netlist.finding import Finding, found
 from cosim.netlist.model import Element, Model, Parsed, Scope, Statement
 from cosim.netlist.numbers import number
@@ -80,8 +80,7 @@ def _unknown(
 ) -> Iterator[Finding]:
     for parameter in given:
         if parameter not in names:
-            near = difflib.get_close_matches(parameter, names, 1)
-            meant = f" Did you mean '{near[0]}'?" if near else ""
+            meant = did_you_mean(parameter, names)
             yield found(
                 statement, "unknown-parameter", name, "",
                 f"{what} has no parameter '{parameter}', and ngspice would leave it out.{meant}",
