@@ -25,7 +25,7 @@ HARMLESS = {
     r"(Reference value :\s+\S+\s*)+": "how far a sweep or transient has come",
     r"Initial Transient Solution": "heading of the operating point's table",
     r"Warning: OSDI libs have not been loaded successfully\.": "loading one has said so already",
-    r"Any of the following steps may fail, if Verilog A models are involved!\.\.": "the rest of it",
+    r"Any of the following steps may fail, if Verilog A models are involved!\.": "the rest of it",
     r"\d+ 1/f noise values in time domain created": "TRNOISE draws its flicker noise beforehand",
     r"Operating point simulation skipped by 'uic',": "`uic` asks for that",
     r"now using transient initial conditions\.": "the rest of that sentence",
