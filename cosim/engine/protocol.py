@@ -7,9 +7,9 @@ import numpy as np
 
 from cosim.errors import CosimError
 from cosim.lockstep.block import Block
+from cosim.lockstep.findings import CouplingEvent, CouplingReport
 from cosim.lockstep.port import Scheme
 from cosim.lockstep.stepping import Stepping
-from cosim.lockstep.watch import CouplingEvent, CouplingReport
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,11 @@ import numpy as np
 
 from cosim.lockstep.block import Block
 from cosim.lockstep.coupled import Coupled, Evaluated
+from cosim.lockstep.findings import CouplingEvent, CouplingReport
 from cosim.lockstep.port import Scheme
 from cosim.lockstep.settling import Settling
 from cosim.lockstep.stepping import BY_NGSPICE, COMMUNICATION_PART, StepControl, Stepping
-from cosim.lockstep.watch import CouplingEvent, CouplingReport, Watch
+from cosim.lockstep.watch import Watch
 
 
 class Lockstep:
@@ -185,11 +186,11 @@ class Lockstep:
 
     def reports(self) -> list[CouplingReport]:
         """How the coupling of each block went."""
-        return [coupled.watch.report() for coupled in self._coupled]
+        return [coupled.watch.findings.report() for coupled in self._coupled]
 
     def events(self) -> list[CouplingEvent]:
         """What the user has to know of it."""
-        return [event for coupled in self._coupled for event in coupled.watch.events()]
+        return [event for coupled in self._coupled for event in coupled.watch.findings.events()]
 
     def _samples(self, coupled: Coupled, time_second: float) -> bool:
         """Whether this point is a sampling instant; the next one becomes a breakpoint."""
@@ -200,7 +201,8 @@ class Lockstep:
         if late < -COMMUNICATION_PART * period:
             return False
         if late > COMMUNICATION_PART * period:
-            coupled.watch.latest_sample_second = max(coupled.watch.latest_sample_second, late)
+            seen = coupled.watch.findings
+            seen.latest_sample_second = max(seen.latest_sample_second, late)
         coupled.sample_number += 1
         self.breakpoint_second = min(
             self._start_second + one.sample_number * one.block.sample_second

@@ -89,8 +89,8 @@ class Settling:
         largest = float(np.abs(np.linalg.eigvals(found.gain)).max())
         for coupled in self._coupled:
             if coupled.is_mixed:
-                coupled.watch.loop_gain = largest
-                coupled.watch.amplification = found.amplification
+                coupled.watch.findings.loop_gain = largest
+                coupled.watch.findings.amplification = found.amplification
 
     def _raise_no_operating_point(
         self, carried: np.ndarray, computed: np.ndarray, volts: np.ndarray

@@ -28,7 +28,7 @@ from cosim.engine.worker import (
 )
 from cosim.errors import CosimError, EngineError
 from cosim.lockstep.block import Block
-from cosim.lockstep.watch import CouplingEvent
+from cosim.lockstep.findings import CouplingEvent
 from cosim.netlist.netlist import Signal
 from cosim.simulation.predecessor import Predecessor, Resume
 from cosim.trace import Provenance, TraceWriter

@@ -1,0 +1,217 @@
+"""What was found of the coupling of one block: in numbers, and in sentences for the user."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cosim.lockstep.block import Block
+from cosim.lockstep.port import Scheme
+from cosim.lockstep.stepping import Stepping
+
+WORTH_TELLING_PART = 0.02
+"""Of the output's range: a coupling error beyond it is told."""
+ACCUMULATED_PART = 0.01
+LEAST_RANGE_PART, LEAST_RANGE_VOLT = 1e-3, 1e-6
+TOLERANCE_FACTOR = 3.0
+
+
+@dataclass(frozen=True)
+class CouplingEvent:
+    """Something about a coupling that the user has to know.
+
+    Attributes:
+        kind: "coupling_error", "tolerance", "jump", "accumulation", "late_sample".
+        block: its name.
+        time_second: when it was worst.
+        message: one sentence or two.
+        grave: the result is in doubt; otherwise a note.
+    """
+
+    kind: str
+    block: str
+    time_second: float
+    message: str
+    grave: bool
+
+
+@dataclass(frozen=True)
+class CouplingReport:
+    """How the coupling of one block went.
+
+    Attributes:
+        block: its name.
+        scheme: how it was coupled.
+        largest_error_volt, at_second: of the coupling error, jumps apart.
+        range_volt: of the output whose error that is.
+        loop_gain: at the operating point, the largest; NaN where it was not asked for.
+        amplification: estimated error of the solution to the coupling error.
+        jumps, largest_jump_volt, latest_second: of the output, and how late at most the netlist
+            carried one.
+        calls: of the block, at accepted points.
+    """
+
+    block: str
+    scheme: Scheme
+    largest_error_volt: float
+    at_second: float
+    range_volt: float
+    loop_gain: float
+    amplification: float
+    jumps: int
+    largest_jump_volt: float
+    latest_second: float
+    calls: int
+
+
+@dataclass
+class Findings:
+    """What was seen of a coupling, written by its `Watch`.
+
+    Attributes:
+        loop_gain, amplification: as of `CouplingReport`.
+        error_volt: largest coupling error, jumps apart [outputs]; `error_second`: when.
+        low, high: volts of the output [outputs].
+        accumulated: integral of the error over time; `steepest` slope of the output.
+        exceeded: points beyond `TOLERANCE_FACTOR` tolerances; the worst one, and when.
+        jumps: of the output; the largest in volts, when, and how late at most one was carried.
+        latest_sample_second: how late at most the block was sampled.
+        calls: of the block, at accepted points.
+    """
+
+    block: Block
+    scheme: Scheme
+    stepping: Stepping
+    loop_gain: float = math.nan
+    amplification: float = 1.0
+    error_volt: np.ndarray = field(default_factory=lambda: np.zeros(1))
+    error_second: float = 0.0
+    low: np.ndarray = field(default_factory=lambda: np.zeros(1))
+    high: np.ndarray = field(default_factory=lambda: np.zeros(1))
+    accumulated: float = 0.0
+    steepest: float = 0.0
+    exceeded: int = 0
+    worst_error_volt: float = 0.0
+    worst_second: float = 0.0
+    jumps: int = 0
+    jump_volt: float = 0.0
+    jump_second: float = 0.0
+    latest_second: float = 0.0
+    latest_sample_second: float = 0.0
+    calls: int = 0
+
+    def take_jump(self, time_second: float, elapsed_second: float, volt: float) -> None:
+        """The output jumped by so much since the last point."""
+        self.jumps += 1
+        self.latest_second = max(self.latest_second, elapsed_second)
+        if volt > self.jump_volt:
+            self.jump_volt, self.jump_second = volt, time_second
+
+    def take_error(
+        self, time_second: float, elapsed_second: float, error: np.ndarray, change: np.ndarray
+    ) -> None:
+        """Coupling error of a point, and change of the output since the last one [outputs].
+
+        Errors add up in a loop that forgets nothing: their sum, in times of the signal's.
+        """
+        if error.max() > self.error_volt.max():
+            self.error_second = time_second
+        self.error_volt = np.maximum(self.error_volt, error)
+        if elapsed_second > 0:
+            self.steepest = max(self.steepest, float(np.abs(change).max()) / elapsed_second)
+            self.accumulated += float(error.max()) * elapsed_second
+
+    def take_excess(self, time_second: float, error_volt: float) -> None:
+        """A coupling error that is far beyond the tolerance."""
+        self.exceeded += 1
+        if error_volt > self.worst_error_volt:
+            self.worst_error_volt, self.worst_second = error_volt, time_second
+
+    def report(self) -> CouplingReport:
+        """What became of it."""
+        worst = int(np.argmax(self.error_volt))
+        return CouplingReport(
+            self.block.name,
+            self.scheme,
+            float(self.error_volt[worst]),
+            self.error_second,
+            float(range_volt(self.low, self.high)[worst]),
+            self.loop_gain,
+            self.amplification,
+            self.jumps,
+            self.jump_volt,
+            self.latest_second,
+            self.calls,
+        )
+
+    def events(self) -> list[CouplingEvent]:
+        """What the user has to know of it."""
+        report, name = self.report(), self.block.name
+        events = []
+
+        def tell(kind: str, time_second: float, message: str, grave: bool) -> None:
+            events.append(CouplingEvent(kind, name, time_second, message, grave))
+
+        part = self.amplification * report.largest_error_volt / report.range_volt
+        if self.calls and self.block.sample_second is None and part > WORTH_TELLING_PART:
+            through = (
+                f", which its loop (gain {self.loop_gain:.3g} at the operating point) may make "
+                f"{self.amplification:.3g} times as large in the result"
+                if self.amplification > 1.5
+                else ""
+            )
+            tell(
+                "coupling_error",
+                report.at_second,
+                f"The coupling error of block '{name}' reaches "
+                f"{100 * report.largest_error_volt / report.range_volt:.3g} % of its output's "
+                f"range ({report.largest_error_volt:.3g} V at t = {report.at_second:.6g} s)"
+                f"{through}. Take shorter steps, or the scheme 'linearised'.",
+                True,
+            )
+        added = self.accumulated * self.steepest / report.range_volt**2
+        if self.block.sample_second is None and added > ACCUMULATED_PART:
+            tell(
+                "accumulation",
+                report.at_second,
+                f"The coupling errors of block '{name}' add up to as much as {100 * added:.3g} % "
+                "of its output's range in a loop that forgets nothing, such as an oscillator; one "
+                "with losses forgets. Compare with a run of half the step.",
+                False,
+            )
+        if self.exceeded:
+            tolerance = self.stepping.tolerance_volt or math.nan
+            tell(
+                "tolerance",
+                self.worst_second,
+                f"The coupling error of block '{name}' exceeded `tolerance_volt` more than "
+                f"{TOLERANCE_FACTOR:g} times at {self.exceeded} points, at worst "
+                f"{self.worst_error_volt / tolerance:.3g} times at t = {self.worst_second:.6g} s: "
+                "a step is chosen from the one before and cannot be taken back.",
+                True,
+            )
+        if self.jumps:
+            tell(
+                "jump",
+                self.jump_second,
+                f"The output of block '{name}' jumped {self.jumps} times, by up to "
+                f"{self.jump_volt:.3g} V; the netlist carried each up to "
+                f"{self.latest_second:.3g} s late, one step. A shorter step makes that less.",
+                not self.block.discontinuous,
+            )
+        if self.latest_sample_second > 0:
+            tell(
+                "late_sample",
+                0.0,
+                f"Block '{name}' was sampled up to {self.latest_sample_second:.3g} s late: another "
+                "breakpoint lay too near. Choose a period that does not nearly meet the edges of "
+                "sources.",
+                True,
+            )
+        return events
+
+
+def range_volt(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """How far an output went, or what counts as its range if it hardly moved [outputs]."""
+    least = LEAST_RANGE_PART * np.maximum(np.abs(low), np.abs(high)) + LEAST_RANGE_VOLT
+    return np.maximum(high - low, least)
