@@ -10,7 +10,7 @@ Source: Press et al., Numerical Recipes, section 16.2 (step doubling).
 import math
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import numpy as np
 
 from cosim.engine.session import NgspiceSession
 from cosim.errors import ConvergenceError, EngineError
+from cosim.netlist.model import Device
 from cosim.netlist.numbers import number
 from cosim.netlist.parse import parse
 from cosim.netlist.reading import statements
@@ -88,9 +89,8 @@ def confirm(
     """
     circuit = circuit_alone(netlist)
     devices = list(parse(circuit, path).devices())
-    letters = {device.element.letter for device in devices}
     points = max(map(len, vectors.values()))
-    suspect = waits_for_time(circuit) or {"l", "c"} <= letters
+    suspect = is_suspect(circuit, devices)
     cheap = points * len(devices) <= MOST_POINTS_TIMES_DEVICES
     started = time.perf_counter()
     how: list[str] = []
@@ -116,6 +116,12 @@ def confirm(
         how.append("swept backwards")
     cost = (time.perf_counter() - started) / max(single_second, 1e-3)
     return Confirmation("; ".join(how), cost, tuple(warnings))
+
+
+def is_suspect(circuit: str, devices: Iterable[Device]) -> bool:
+    """Whether a circuit is of a kind whose transients go wrong: expressions in time, tanks."""
+    letters = {device.element.letter for device in devices}
+    return waits_for_time(circuit) or {"l", "c"} <= letters
 
 
 def _words(netlist: str) -> set[str]:
@@ -146,17 +152,8 @@ def _repeated(
     vectors: Mapping[str, np.ndarray],
 ) -> list[str]:
     """Warnings of the transient that is repeated with shorter steps."""
-    time_second = np.real(vectors["time"])
-    step_second = HALF * float(np.diff(time_second).max())
-    words = [word for word in analysis if word != "uic"]
-    start = words[3] if len(words) > 3 else "0"
-    again = session.run_unaudited(
-        _instead(
-            netlist,
-            f".tran {words[1]} {words[2]} {start} {step_second!r}"
-            f"{' uic' if 'uic' in analysis else ''}",
-        )
-    )
+    step_second = HALF * float(np.diff(np.real(vectors["time"])).max())
+    again = session.run_unaudited(finer(netlist, analysis, step_second))
     difference = worst_difference(vectors, again)
     if difference is None:
         return []
@@ -170,6 +167,18 @@ def _repeated(
     if part > ERROR_PART:
         raise EngineError(f"The answer is not confirmed: {said}.")
     return [f"Confirmed in part: {said}."]
+
+
+def finer(netlist: str, analysis: Sequence[str], step_second: float) -> str:
+    """A netlist with a `.tran` of another largest step, and tolerances ten times as tight.
+
+    Args:
+        analysis: the words of its analysis line.
+    """
+    words = [word for word in analysis if word != "uic"]
+    start = words[3] if len(words) > 3 else "0"
+    initial = " uic" if "uic" in analysis else ""
+    return _instead(netlist, f".tran {words[1]} {words[2]} {start} {step_second!r}{initial}")
 
 
 def _backwards(
@@ -222,10 +231,14 @@ def _instead(netlist: str, analysis: str) -> str:
 
 
 def worst_difference(
-    vectors: Mapping[str, np.ndarray], again: Mapping[str, np.ndarray]
+    vectors: Mapping[str, np.ndarray], again: Mapping[str, np.ndarray], *, smooth: bool = False
 ) -> tuple[float, str, float, float, float] | None:
     """(part of its range, name, time, value, value again) of the signal that differs most, if by
     more than `WARNING_PART`: outside the other's values within a step, either way.
+
+    Args:
+        smooth: the signals jump at points of both alone, so that no step's slack is needed: they
+            are compared at the points of the first.
     """
     time_second, again_second = np.real(vectors["time"]), np.real(again["time"])
     about_second = float(np.diff(time_second).max())
@@ -238,8 +251,11 @@ def worst_difference(
         scale = max(ranges[name], SMALL_PART * largest, SMALL[unit])
         one = (time_second, np.real(vectors[name]))
         two = (again_second, np.real(again[name]))
-        for (here_second, here), other in ((two, one), (one, two)):
-            beyond = _beyond(here_second, here, *other, about_second)
+        for (here_second, here), other in ((one, two),) if smooth else ((two, one), (one, two)):
+            if smooth:
+                beyond = np.abs(here - np.interp(here_second, *other))
+            else:
+                beyond = _beyond(here_second, here, *other, about_second)
             point = int(np.argmax(beyond))
             part = float(beyond[point]) / scale
             if part > WARNING_PART and (worst is None or part > worst[0]):

@@ -28,7 +28,6 @@ from cosim.engine.worker import (
 )
 from cosim.errors import CosimError, EngineError
 from cosim.lockstep.block import Block
-from cosim.lockstep.findings import CouplingEvent
 from cosim.netlist.netlist import Signal
 from cosim.simulation.predecessor import Predecessor, Resume
 from cosim.trace import Provenance, TraceWriter
@@ -112,8 +111,8 @@ def record_ensemble(
         overwrite: replace an existing trace, unless `resume` goes on with it.
         resume: go on with the unfinished trace that is there.
         monitor: makes what watches a member; its findings become events.
-        judged: whether a coupling in doubt (a grave `CouplingEvent`) is warned of here; else
-            who calls has limits of its own.
+        judged: whether an answer in doubt (a grave `CouplingEvent`, or what a monitor finds) is
+            warned of here; else who calls has limits of its own.
         on_progress: called often, with the simulated part of all circuit time.
 
     Returns:
@@ -189,7 +188,7 @@ class _Recorder:
         self._monitor = monitor
         self._monitors: dict[int, Monitor] = {}
         self._failures: list[Failed] = []
-        self.doubts: list[tuple[int, CouplingEvent]] = []
+        self.doubts: list[tuple[int, str]] = []
         self._retried: set[int] = set()
 
     @property
@@ -247,7 +246,7 @@ class _Recorder:
             self._record(message)
         elif isinstance(message, Finished):
             self.members[number].statistics = message.statistics
-            self.doubts += [(number, event) for event in message.events if event.grave]
+            self.doubts += [(number, event.message) for event in message.events if event.grave]
             for event in message.events:
                 self._writer.event(
                     event.time_second, event.kind, event.message, self._number(number)
@@ -299,6 +298,7 @@ class _Recorder:
         """A member is complete: ask what watched it, and say so."""
         monitor = self._monitors.pop(number, None)
         for finding in monitor.findings() if monitor is not None else ():
+            self.doubts.append((number, finding.message))
             self._writer.event(
                 finding.time_second, finding.kind, finding.message, self._number(number)
             )
@@ -316,11 +316,11 @@ def _joined(failures: list[Failed], members: int) -> CosimError:
     )
 
 
-def _doubtful(doubts: Sequence[tuple[int, CouplingEvent]], path: Path, members: int | None) -> str:
+def _doubtful(doubts: Sequence[tuple[int, str]], path: Path, members: int | None) -> str:
     number, first = doubts[0]
     doubtful = len({one for one, _ in doubts})
     whose = "" if members is None else f", of {doubtful} of {members} members; member {number}"
     return (
-        f"The simulation ended, but its result is in doubt{whose}: {first.message} "
+        f"The simulation ended, but its result is in doubt{whose}: {first} "
         f"The events of the trace {path} hold all that is to be said."
     )

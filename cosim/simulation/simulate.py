@@ -4,6 +4,7 @@ import atexit
 import shutil
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from cosim.engine.worker import WorkerPool
@@ -12,6 +13,7 @@ from cosim.lockstep.block import Block
 from cosim.netlist.circuit import Netlist
 from cosim.simulation.plan import Plan
 from cosim.simulation.recording import record_ensemble
+from cosim.simulation.second_run import second_opinion
 from cosim.simulation.showing import shown
 from cosim.trace import Trace
 
@@ -28,6 +30,7 @@ def simulate(
     to: str | Path | None = None,
     scheme: str = "linearised",
     coupling_tolerance: float | str | None = None,
+    confirm: bool | None = None,
     corner: str | None = None,
     temperature: float | None = None,
     seed: int | None = None,
@@ -49,6 +52,11 @@ def simulate(
         to: the trace's file; by default a temporary one, gone when the program ends.
         scheme: how blocks are coupled: 'explicit', 'extrapolated' or 'linearised'.
         coupling_tolerance: wanted coupling error in volts, by which steps are chosen.
+        confirm: whether the answer is held against a second opinion: the transient with steps of
+            half the length and tolerances ten times as tight, and, without blocks, its operating
+            point kicked and its sources alone. None: where a block is held between points (the
+            schemes 'explicit' and 'extrapolated'), or the netlist has expressions in time or
+            tanks. What differs is an event `unconfirmed` of the trace and a `UserWarning`.
         corner, temperature, seed: of the transistors; see `Netlist.given`.
         overwrite: replace a trace that is there.
         progress: show it, where there is a terminal or a notebook.
@@ -56,7 +64,7 @@ def simulate(
 
     Returns:
         The complete trace, open. Where the coupling with a block was too coarse for the result to
-        be trusted, a `UserWarning` says so.
+        be trusted, or the second opinion differs, a `UserWarning` says so.
 
     Raises:
         ConfigurationError, NetlistError: it cannot be simulated; nothing was written.
@@ -77,6 +85,7 @@ def simulate(
             executor=pool,
             retry=False,
             overwrite=overwrite,
+            monitor=second_opinion(plan, confirm, partial(WorkerPool, 1, timeout)),
             judged=True,
             on_progress=on_progress,
         )

@@ -1,0 +1,159 @@
+"""Does a transient's answer depend on its steps? It is simulated once more, and compared.
+
+What a coupling error of one point does to the answer, only the circuit knows: a loop that settles
+forgets it, one that runs away makes it larger without end, however small it is against the signal
+(`cosim.lockstep.watch` sees a point at a time). With steps of half the length an answer of order p
+moves by 1 - 2^-p of its error.
+Source: Press et al., Numerical Recipes, section 16.2 (step doubling).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+import numpy as np
+
+from cosim.engine.audit import read_asked
+from cosim.engine.isolated import isolated
+from cosim.engine.worker import Points, Simulation, WorkerPool
+from cosim.errors import CosimError
+from cosim.lockstep.block import Block
+from cosim.lockstep.port import Scheme
+from cosim.simulation.confirm import (
+    HALF,
+    WARNING_PART,
+    confirm,
+    finer,
+    is_suspect,
+    worst_difference,
+)
+from cosim.simulation.plan import Plan
+from cosim.simulation.recording import Finding, Monitor
+
+Pool = Callable[[], AbstractContextManager[WorkerPool]]
+UNCONFIRMED = "unconfirmed"
+"""Kind of the events."""
+
+
+def second_opinion(plan: Plan, asked: bool | None, pool: Pool) -> Callable[[int], Monitor] | None:
+    """Makes what confirms a plan's answer; None where nothing is to be confirmed.
+
+    Args:
+        asked: True: whatever it costs; None: where a block is held between points, or the netlist
+            is of a kind that goes wrong (expressions in time, inductors with capacitors).
+        pool: makes a worker pool.
+    """
+    if asked is False:
+        return None
+    if plan.blocks:
+        if asked or any(held(block, plan.scheme) for block in plan.blocks):
+            return lambda number: SecondRun(plan.simulation(number), pool)
+    elif asked or is_suspect(plan.netlist.circuit, plan.netlist.parsed.devices()):
+        return lambda number: Confirmed(plan, asked)
+    return None
+
+
+def held(block: Block, scheme: Scheme) -> bool:
+    """Whether a block's output is held between points, though by its own nature it is not."""
+    own = block.sample_second is not None or block.discontinuous
+    return not own and block.scheme(scheme) is not Scheme.LINEARISED
+
+
+class _Kept:
+    """Keeps the points of a member."""
+
+    def __init__(self) -> None:
+        self._parts: list[Points] = []
+
+    def see(self, points: Points) -> None:
+        """Take the next points."""
+        self._parts.append(points)
+
+
+class SecondRun(_Kept):
+    """Simulates a member with blocks once more.
+
+    Args:
+        simulation: the member's.
+        pool: makes the worker pool that it is done on.
+    """
+
+    def __init__(self, simulation: Simulation, pool: Pool) -> None:
+        super().__init__()
+        self._simulation, self._pool = simulation, pool
+
+    def findings(self) -> list[Finding]:
+        """What differs."""
+        points = Points.joined(self._parts)
+        step_second = HALF * float(np.diff(points.time_second).max())
+        try:
+            with self._pool() as pool:
+                again, _ = pool.run_one(_finer(self._simulation, step_second))
+        except CosimError as error:
+            at_second = float(points.time_second[-1])
+            said = "The answer could not be confirmed: with steps of half the length it ends with: "
+            return [Finding(at_second, UNCONFIRMED, f"{said}{error}")]
+        vectors = (_vectors(self._simulation, one) for one in (points, again))
+        jumps = any(block.discontinuous for block in self._simulation.blocks)
+        found = worst_difference(*vectors, smooth=not jumps)
+        return [] if found is None else [self._finding(step_second, *found)]
+
+    def _finding(
+        self, step_second: float, part: float, name: str, at_second: float, once: float, then: float
+    ) -> Finding:
+        blocks, scheme = self._simulation.blocks, self._simulation.scheme
+        order = min(block.scheme(scheme).order for block in blocks)
+        error = part / (1.0 - HALF**order)
+        would_do = step_second / HALF * min(1.0, WARNING_PART / error) ** (1 / order)
+        can = all(not block.stateful for block in blocks) and scheme is not Scheme.LINEARISED
+        return Finding(
+            at_second,
+            UNCONFIRMED,
+            f"The answer depends on the steps: '{name}' is {once:.6g} at t = {at_second:.6g} s, "
+            f"but {then:.6g} with steps of half the length ({100 * part:.3g} % of its range; by "
+            f"the coupling's order the error of the answer is about {100 * error:.2g} %). Steps "
+            f"of at most {would_do:.2g} s would do{', or the scheme linearised' if can else ''}.",
+        )
+
+
+class Confirmed(_Kept):
+    """Confirms a member without blocks by `cosim.simulation.confirm`, in a process of its own."""
+
+    def __init__(self, plan: Plan, asked: bool | None) -> None:
+        super().__init__()
+        self._plan, self._asked = plan, asked
+
+    def findings(self) -> list[Finding]:
+        """What the second opinion says."""
+        vectors = _vectors(self._plan.simulation(0), Points.joined(self._parts))
+        said = isolated(_confirmed, self._plan, vectors, self._asked)
+        return [Finding(np.nan, UNCONFIRMED, one) for one in said]
+
+
+def _confirmed(plan: Plan, vectors: dict[str, np.ndarray], asked: bool | None) -> Sequence[str]:
+    from cosim.engine.session import NgspiceSession
+
+    words = read_asked(plan.text).analysis
+    session = NgspiceSession.start()
+    try:
+        return confirm(
+            session, plan.text, plan.netlist.path, words, vectors, 1.0, asked=asked
+        ).warnings
+    except CosimError as error:
+        return [str(error)]
+
+
+def _vectors(simulation: Simulation, points: Points) -> Mapping[str, np.ndarray]:
+    return {"time": points.time_second, **dict(zip(simulation.saved, points.values.T, strict=True))}
+
+
+def _finer(simulation: Simulation, step_second: float) -> Simulation:
+    stepping = simulation.stepping
+    if stepping.tolerance_volt is not None:
+        stepping = replace(stepping, tolerance_volt=stepping.tolerance_volt / 10)
+    if stepping.communication_second is not None:
+        stepping = replace(stepping, communication_second=stepping.communication_second / 2)
+    text = simulation.netlist
+    return replace(
+        simulation, netlist=finer(text, read_asked(text).analysis, step_second), stepping=stepping
+    )

@@ -1,0 +1,72 @@
+"""The front door's second opinion: what a wrong answer gets, by default and when asked for."""
+
+import warnings
+from contextlib import nullcontext
+
+import numpy as np
+import pytest
+
+import cosim
+from cosim.engine.worker import WorkerPool
+from cosim.lockstep.port import Scheme
+from cosim.simulation.second_run import SecondRun
+from tests.lockstep.circuits import coupled
+from tests.lockstep.loops import LOOPS, TAU_SECOND, divider
+
+RUNAWAY = LOOPS["lag 1.2"]
+LATCH = (
+    "* latch\n.model n nmos vto=0.5 kp=2e-4\n.model p pmos vto=-0.5 kp=1e-4\nV1 vdd 0 3\n"
+    "M1 q qb 0 0 n w=1u l=1u\nM2 q qb vdd vdd p w=2u l=1u\nC1 q 0 10f\n"
+    "M3 qb q 0 0 n w=1u l=1u\nM4 qb q vdd vdd p w=2u l=1u\nC2 qb 0 10f\n"
+)
+TANK = "* tank\nL1 a b 1m\nR1 b 0 1m\nC1 a 0 1u\nI1 0 a pulse(0 1m 0 1n 1n 10u 1)\n"
+
+
+def simulated(scheme: str, **how: bool) -> cosim.Trace:
+    stop = RUNAWAY.stop * TAU_SECOND
+    netlist = cosim.Netlist(f"* runaway\n{RUNAWAY.body}\n")
+    return cosim.simulate(
+        netlist, [RUNAWAY.block], stop=stop, max_step=stop / 100, record=["x"], scheme=scheme,
+        progress=False, **how,
+    )  # fmt: skip
+
+
+def test_what_is_held_is_confirmed_by_default() -> None:
+    """6 % off, of which no point of the coupling tells."""
+    with pytest.warns(UserWarning, match=r"in doubt: The answer depends on the steps: 'x' is 68"):
+        trace = simulated("extrapolated")
+    (event,) = (event for event in trace.events if event.kind == "unconfirmed")
+    assert "its error is about 6." in event.message.replace("the error of the answer", "its error")
+    assert event.time_second == pytest.approx(RUNAWAY.stop * TAU_SECOND)
+
+
+@pytest.mark.parametrize(("scheme", "how"), [("linearised", {}), ("extrapolated", {"confirm": 0})])
+def test_it_is_not_where_it_need_not_be(scheme: str, how: dict[str, bool]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert not simulated(scheme, **how).events
+
+
+def test_a_second_run_that_fails_confirms_nothing(pool: WorkerPool) -> None:
+    job = coupled(divider(-1.2).body, [divider(-1.2).block], scheme=Scheme.EXPLICIT, stop=5e-6,
+                  step=1e-6, saved=["x"])  # fmt: skip
+    points, _ = pool.run_one(job)
+    second = SecondRun(job, lambda: nullcontext(pool))
+    second.see(points)
+    (finding,) = second.findings()
+    assert "could not be confirmed" in finding.message
+    assert "'loop' diverges" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("netlist", "stop", "how", "says"),
+    [
+        (LATCH, "100n", {"confirm": True}, "At the start of the transient.*unstable"),
+        (TANK, "10m", {}, "not confirmed|Confirmed in part"),
+    ],
+)
+def test_without_blocks(netlist: str, stop: str, how: dict[str, bool], says: str) -> None:
+    with pytest.warns(UserWarning, match=says):
+        trace = cosim.simulate(cosim.Netlist(netlist), stop=stop, progress=False, **how)
+    (event,) = (event for event in trace.events if event.kind == "unconfirmed")
+    assert np.isnan(event.time_second)
