@@ -134,7 +134,7 @@ class Watch:
         before *= longer**self._scheme.order * (GROWING_RESERVE if longer > 1.01 else 1.0)
         self._elapsed_second = elapsed_second
         rises = not jumped and norm > RISING_FACTOR * before and norm > RISING_PART * span
-        if self.loop_gain < 1 and self.recent_gain > 0:
+        if self.findings.loop_gain < 1 and self.recent_gain > 0:
             rises = False  # errors of one sign add up to what positive feedback below 1 lags behind
         self._rising = self._rising + 1 if rises else 0
         large = not jumped and norm > LARGE_PART * span and norm >= 0.999 * before

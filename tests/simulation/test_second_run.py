@@ -11,7 +11,7 @@ from cosim.engine.worker import WorkerPool
 from cosim.lockstep.port import Scheme
 from cosim.simulation.second_run import SecondRun
 from tests.lockstep.circuits import coupled
-from tests.lockstep.loops import LOOPS, TAU_SECOND, divider
+from tests.lockstep.loops import LOOPS, TAU_SECOND
 
 RUNAWAY = LOOPS["lag 1.2"]
 LATCH = (
@@ -40,22 +40,40 @@ def test_what_is_held_is_confirmed_by_default() -> None:
     assert event.time_second == pytest.approx(RUNAWAY.stop * TAU_SECOND)
 
 
-@pytest.mark.parametrize(("scheme", "how"), [("linearised", {}), ("extrapolated", {"confirm": 0})])
+@pytest.mark.parametrize(
+    ("scheme", "how"), [("linearised", {}), ("extrapolated", {"confirm": False})]
+)
 def test_it_is_not_where_it_need_not_be(scheme: str, how: dict[str, bool]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert not simulated(scheme, **how).events
 
 
+class Tired:
+    """Fails when it is called too often."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.calls = 0
+
+    def __call__(self, volts: np.ndarray) -> np.ndarray:
+        self.calls += 1
+        if self.calls > 80:
+            raise ValueError("tired")
+        return 1 - volts
+
+
 def test_a_second_run_that_fails_confirms_nothing(pool: WorkerPool) -> None:
-    job = coupled(divider(-1.2).body, [divider(-1.2).block], scheme=Scheme.EXPLICIT, stop=5e-6,
-                  step=1e-6, saved=["x"])  # fmt: skip
+    job = coupled("R1 u x 1k\nC1 x 0 1n", [cosim.Block(Tired(), ["x"], ["u"])],
+                  scheme=Scheme.EXPLICIT, stop=5e-6, step=1e-7, saved=["x"])  # fmt: skip
     points, _ = pool.run_one(job)
     second = SecondRun(job, lambda: nullcontext(pool))
     second.see(points)
     (finding,) = second.findings()
     assert "could not be confirmed" in finding.message
-    assert "'loop' diverges" in finding.message
+    assert "'Tired' raised ValueError" in finding.message
 
 
 @pytest.mark.parametrize(
