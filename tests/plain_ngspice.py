@@ -30,7 +30,7 @@ def run_batch(netlist: Path) -> dict[str, np.ndarray]:
 def read_raw(path: Path) -> dict[str, np.ndarray]:
     """Vectors of a binary raw file (ngspice manual, section 'raw file')."""
     header, _, data = path.read_bytes().partition(b"Binary:\n")
-    lines = header.decode().splitlines()
+    lines = header.decode(errors="replace").splitlines()
     fields = dict(line.split(": ", 1) for line in lines if ": " in line)
     count, points = int(fields["No. Variables"]), int(fields["No. Points"])
     start = lines.index("Variables:") + 1

@@ -72,6 +72,8 @@ def read_element(statement: Statement, tokens: list[str]) -> Element:
     polynomial = len(words) > 3 and words[2].lower() == "poly"
     if letter in "eg" and not polynomial and _linear(words, parameters, senses):
         count = 4
+    if letter == "m" and (len(words) == 4 or words[4:5] in (["off"], ["OFF"])):
+        count = 3  # a power MOSFET has no bulk
     if len(words) < count:
         raise ValueError(f"'{name}' needs {count} nodes, but has {len(words)}.")
     nodes, rest = tuple(map(node_name, words[:count])), words[count:]

@@ -46,7 +46,8 @@ CONSTANTS = {
     "pi": np.pi, "e": np.e, "c": 2.99792458e8, "echarge": 1.602176634e-19, "kelvin": -273.15,
     "boltz": 1.380649e-23, "planck": 6.62607015e-34,
 }  # fmt: skip
-"""Known to B sources, not to `.param`."""
+"""Of which ngspice knows, in B sources, `BEHAVIOURAL_CONSTANTS` alone; in `.param` none."""
+BEHAVIOURAL_CONSTANTS = frozenset({"pi", "e"})
 STATES = frozenset({"time", "temper", "hertz", "temp", "true", "false", "yes", "no", "i"})
 
 _BINARY: dict[str, tuple[int, Callable[[Any, Any], Any]]] = {

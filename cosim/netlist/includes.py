@@ -33,11 +33,11 @@ class IncludeError(Exception):
 
 
 class Includes:
-    """Files that are being read, the innermost last."""
+    """Files and their sections that are being read, the innermost last."""
 
     def __init__(self, path: Path | None) -> None:
         self._folder = path.resolve().parent if path is not None else None
-        self._open: list[Path] = [path.resolve()] if path is not None else []
+        self._open: list[tuple[Path, str]] = [(path.resolve(), "")] if path is not None else []
         self._read = 0
 
     def named(self, statement: Statement) -> tuple[Path, str, str]:
@@ -65,7 +65,7 @@ class Includes:
                 statement, "refused", f"'{section}' is no name of a section.",
                 "Name it with letters, digits, dots, - and _.",
             )  # fmt: skip
-        beside = self._open[-1].parent / name
+        beside = self._open[-1][0].parent / name
         file = (beside if beside.is_file() else self._folder / name).resolve()
         if is_process_library(file):
             return file, name, section
@@ -74,10 +74,11 @@ class Includes:
                 statement, "refused", f"'{name}' is outside the netlist's folder.",
                 "Copy it beside the netlist, or use the installed process models.",
             )  # fmt: skip
-        if file in self._open or not file.is_file():
+        circular = (file, section.lower()) in self._open
+        if circular or not file.is_file():
             fault = "does not exist"
             if file.exists():
-                fault = "includes itself" if file in self._open else "is no regular file"
+                fault = "includes itself" if circular else "is no regular file"
             raise IncludeError(statement, "unknown-file", f"'{name}' {fault}.", "Correct the name.")
         self._read += 1
         if len(self._open) > MAXIMUM_DEPTH or self._read > MAXIMUM_FILES:
@@ -110,7 +111,7 @@ class Includes:
                 statement, "unknown-file", f"'{file.name}' has no section '{section}'.",
                 "Correct the section's name.",
             )  # fmt: skip
-        self._open.append(file)
+        self._open.append((file, section.lower()))  # a section may take another of its file
         try:
             yield text, content
         finally:

@@ -148,6 +148,7 @@ FAULTY: list[tuple[str, str]] = [
     ("missing-value", COUPLED + "K1 L1 L2\n.ac dec 1 1 9"),
     ("wrong-count", "V1 a 0 1\nR1 a\n.op"),
     ("wrong-count", "V1 a 0 1\nR1 a 0 1k\nM1 a a 0\n" + NMOS + ".op"),
+    ("wrong-count", "V1 a 0 1\nR1 a 0 1k\nM1 a a 0 n\n" + NMOS + ".op"),
     ("wrong-count", "V1 a 0 1\nR1 a b 1k\nD1 b 0\n.model d d\n.op"),
     ("empty-netlist", ".op"),
     ("empty-netlist", "* nothing but a comment"),
@@ -180,6 +181,7 @@ FAULTY: list[tuple[str, str]] = [
     ("undefined-parameter", "V1 a 0 1\nR1 a b rload\nR2 b 0 1k\n.op"),
     ("undefined-parameter", ".param x={y*2}\nV1 a 0 {x}\nR1 a 0 1k\n.op"),
     ("undefined-parameter", DIVIDER + "B1 c 0 v=gain*v(b)\nR3 c 0 1k\n.op"),
+    ("undefined-parameter", DIVIDER + "B1 c 0 v=v(b)*boltz/echarge\nR3 c 0 1k\n.op"),
     ("undefined-parameter", "V1 a 0 {2*pi}\nR1 a 0 1k\n.op"),
     ("duplicate-parameter", ".param r=1k\n.param r=2k\nV1 a 0 1\nR1 a 0 {r}\n.op"),
     ("builtin-parameter", ".param temper=5\nV1 a 0 {temper}\nR1 a 0 1k\n.op"),
@@ -206,6 +208,7 @@ FAULTY: list[tuple[str, str]] = [
     ("unknown-option", DIVIDER + ".options reltl=1e-6\n.op"),
     # topology
     ("floating-node", "V1 a 0 1\nR1 a b 1k\nR2 a 0 1k\n.op"),
+    ("floating-node", ".subckt s i o\nR1 i o 1k\n.ends\nV1 a 0 1\nX1 a b s\n.op"),
     ("floating-node", "V1 in 0 1\nR1 in out 1k\nR3 outt 0 2k\nR2 out 0 1k\n.op"),
     ("no-dc-path", "V1 a 0 1\nC1 a b 1n\nC2 b 0 1n\n.tran 1n 1u"),
     ("no-dc-path", "V1 a 0 1\nC1 a g 1p\nM1 a g 0 0 n\n" + NMOS + ".op"),

@@ -97,6 +97,8 @@ def test_latin_1_comment(tmp_path: Path) -> None:
         ".model nand d_nand(rise_delay = 0.7e-9\n+ fall_delay = 0.7e-9)\n.model dac dac_bridge\n"
         ".tran 500p 640NS",
         ".title other\nV1 a 0 1\nR1 a 0 1k\n.op",
+        ".subckt half i o\nR1 i o 1k\nR2 o 0 1k\n.ends\nV1 a 0 1\nX1 a b half\n.op",
+        "V1 d 0 9\nR1 d a 1\nM1 a d 0 p off\n.model p vdmos nchan\n.op",
     ],
 )  # fmt: skip
 def test_dialect_is_not_blamed(body: str) -> None:

@@ -313,6 +313,36 @@ def test_a_file_of_ltspice_is_imported(
         assert "µ" in trace.provenance.configuration_toml
 
 
+def test_times_of_ltspice_count_from_its_offset(tmp_path: Path) -> None:
+    zero, begun = "0.0000000000000000e+000", "1.0000000000000000e-003"
+    content = ltspice(np.arange(50) * 1e-9, np.zeros((50, 3)))
+    content = content.replace(zero.encode("utf-16-le"), begun.encode("utf-16-le"))
+    (tmp_path / "draft.raw").write_bytes(content)
+    import_trace(tmp_path / "draft.raw", tmp_path / "draft.h5")
+    with Trace.open(tmp_path / "draft.h5") as trace:
+        assert np.array_equal(trace.time_second, 1e-3 + np.arange(50) * 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("header", "second"),
+    [
+        ("Time [ms]", 1e-3),
+        ("time (us)", 1e-6),
+        ("TIME [µs]", 1e-6),
+        ("time", 1.0),
+        ("Time [s]", 1.0),
+    ],
+)
+def test_times_of_a_csv_file_are_in_the_unit_that_it_says(
+    header: str, second: float, tmp_path: Path
+) -> None:
+    (tmp_path / "scope.csv").write_text(f"{header},d[0] [mV]\n0,1\n2,3\n", encoding="utf8")
+    import_trace(tmp_path / "scope.csv", tmp_path / "scope.h5")
+    with Trace.open(tmp_path / "scope.h5") as trace:
+        assert trace.time_second.tolist() == [0.0, 2 * second]
+        assert [trace[name].unit for name in trace] == ["mV"]
+
+
 @pytest.mark.parametrize("fast", [False, True])
 def test_a_file_that_spicelib_writes_as_ltspice_is_imported(tmp_path: Path, fast: bool) -> None:
     raw = RawWrite(fastacces=fast)
@@ -382,10 +412,11 @@ RAW_FAULTS: dict[str, tuple[bytes, str]] = {
 CSV_FAULTS: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "does not name the columns"),
     "no header": (b"0,1\n1,2\n", "does not name the columns"),
-    "semicolons": (b"time;a\n0;1\n", "could not convert"),
+    "semicolons": (b"time;a\n0;1\n", "does not name the columns"),
     "no points": (b"time,a\n", "no points"),
     "NUL": (b"time,a.b (V\x00)\n0,1\n", r"named 'a.b (V\x00)'"),
-    "microseconds": (b"time (us),a\n0,1\n", "times are in 'us'"),
+    "minutes": (b"time (min),a\n0,1\n", "times are in 'min'"),
+    "no unit but more": (b"time_ms,a\n0,1\n", "the first of them 'time (s)'"),
     "word": (b"time,a\n0,1\n1,x\n", "could not convert string 'x'"),
     "ragged": (b"time,a\n0,1\n1,2,3\n", "number of columns changed"),
     "wider": (b"time,a\n0,1,2\n", "names 2 columns, but 3"),

@@ -4,7 +4,13 @@ import re
 from collections.abc import Iterator
 
 from cosim.netlist.elements import MODEL_LETTERS
-from cosim.netlist.expression import CONSTANTS, PROBE, STATES, read_expression
+from cosim.netlist.expression import (
+    BEHAVIOURAL_CONSTANTS,
+    CONSTANTS,
+    PROBE,
+    STATES,
+    read_expression,
+)
 from cosim.netlist.finding import Finding, found
 from cosim.netlist.model import Element, Parsed, Scope, Statement
 from cosim.netlist.numbers import number
@@ -82,6 +88,14 @@ def _definition(element: Element, scope: Scope) -> Iterator[Finding]:
             f"Model '{element.target}' is not defined.",
             "Define it with .model, or correct the name.",
         )  # fmt: skip
+    elif element.letter == "m" and len(element.nodes) < 4:
+        model = scope.model(element.target or "")
+        if model is not None and not model.kind.startswith("vdmos"):
+            yield found(
+                element.statement, "wrong-count", element.name, "",
+                f"'{element.name}' needs 4 nodes, but has 3: '{element.target}' is no VDMOS.",
+                "Add the bulk.",
+            )  # fmt: skip
 
 
 def _controls(element: Element, scope: Scope) -> Iterator[Finding]:
@@ -149,7 +163,9 @@ def _expression(
     term = read_expression(text)
     if term is None or (text.startswith('"') and not behavioural):
         return
-    known = STATES | set(CONSTANTS) if behavioural else frozenset({"true", "false", "yes", "no"})
+    known = (
+        STATES | BEHAVIOURAL_CONSTANTS if behavioural else frozenset({"true", "false", "yes", "no"})
+    )
     for name in sorted(term.names() - known - {PROBE}):
         if not scope.has_parameter(name):
             yield _no_parameter(statement, element, name)
@@ -157,7 +173,7 @@ def _expression(
 
 def _no_parameter(statement: Statement, element: str, name: str) -> Finding:
     hint = (
-        f"In an expression of parameters it has no value; write {CONSTANTS[name]:.9g}."
+        f"ngspice gives it no value here; write {CONSTANTS[name]:.9g}."
         if name in CONSTANTS
         else "Define it with .param, or correct the name."
     )

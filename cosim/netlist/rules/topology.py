@@ -11,7 +11,7 @@ import networkx as nx
 from networkx.utils import UnionFind
 
 from cosim.netlist.finding import Finding, found
-from cosim.netlist.model import GROUND, Device, Element, Parsed, Scope
+from cosim.netlist.model import GROUND, MAXIMUM_DEPTH, Device, Element, Parsed, Scope
 
 SHOWN_NODES = 3
 UNREAD = frozenset({"wrong-count", "syntax", "unclosed-subcircuit", "unknown-file"})
@@ -21,8 +21,9 @@ def topology(parsed: Parsed) -> Iterator[Finding]:
     """Findings of the scopes, then of the flattened netlist."""
     if any(problem.rule in UNREAD for problem in parsed.problems):
         return  # a line is missing here, and would be missed
+    known: dict[int, Counter[str]] = {}
     for scope in parsed.scopes():
-        yield from _floating(scope, parsed)
+        yield from _floating(scope, parsed, known)
     try:
         devices = list(parsed.devices())
     except RecursionError as error:
@@ -43,14 +44,13 @@ def topology(parsed: Parsed) -> Iterator[Finding]:
     yield from _feedback(parsed)
 
 
-def _floating(scope: Scope, parsed: Parsed) -> Iterator[Finding]:
+def _floating(scope: Scope, parsed: Parsed, known: dict[int, Counter[str]]) -> Iterator[Finding]:
     """Nodes that only one terminal is connected to; the observed output of a block is sound."""
     observed = parsed.observed if scope is parsed.top else set()
-    connections: Counter[str] = Counter()
+    connections = _connections(scope, known)
     first: dict[str, Element] = {}
     for element in scope.elements:
         for node in (*element.nodes, *element.senses):
-            connections[node] += 1
             first.setdefault(node, element)
     for node, count in connections.items():
         if count == 1 and node not in {GROUND, *scope.ports, *parsed.global_nodes}:
@@ -62,6 +62,25 @@ def _floating(scope: Scope, parsed: Parsed) -> Iterator[Finding]:
                 "Nothing else is connected to it.",
                 "Connect it, or correct the node's name.",
             )  # fmt: skip
+
+
+def _connections(scope: Scope, known: dict[int, Counter[str]], depth: int = 0) -> Counter[str]:
+    """How many terminals are connected to each node, those inside of instances included.
+
+    Args:
+        known: what was found before, by the scope's identity.
+    """
+    if id(scope) in known or depth > MAXIMUM_DEPTH:
+        return known.get(id(scope), Counter())
+    count = known[id(scope)] = Counter()
+    for element in scope.elements:
+        count.update((*element.nodes, *element.senses))
+        inner = scope.subcircuit(element.target) if element.letter == "x" else None
+        if inner is not None and not inner.external:
+            inside = _connections(inner, known, depth + 1)
+            for node, port in zip(element.nodes, inner.ports, strict=False):
+                count[node] += max(inside[port] - 1, 0)
+    return count
 
 
 # -- rules of the flattened netlist -------------------------------------------------------------

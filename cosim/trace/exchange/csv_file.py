@@ -16,7 +16,12 @@ from cosim.trace.table import Table
 
 _LONGEST_HEADER = 2**22
 _LONGEST_NUMBER = 64
-_NAME_AND_UNIT = re.compile(r"(.*?)(?: \((.*)\))?", re.DOTALL)
+_NAME_AND_UNIT = re.compile(r"(.*?)(?: \((.*)\)| \[(.*)\])?", re.DOTALL)
+_SECONDS = {
+    "": 1.0, "s": 1.0, "sec": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9, "ps": 1e-12,
+    "fs": 1e-15,
+}  # fmt: skip
+"""By what the header calls the unit of time."""
 
 
 def write_csv(path: Path, table: Table, names: Sequence[str]) -> None:
@@ -31,7 +36,8 @@ def write_csv(path: Path, table: Table, names: Sequence[str]) -> None:
 
 
 def read_csv(file: BinaryIO) -> Foreign:
-    """Read what `write_csv` writes, or another program's; units may be missing in the header.
+    """Read what `write_csv` writes, or another program's: 'time (s)', 'Time [ms]'; units may be
+    missing in the header.
 
     Raises:
         ValueError: it is not such a file.
@@ -42,18 +48,20 @@ def read_csv(file: BinaryIO) -> Foreign:
     except csv.Error as error:
         raise ValueError(f"its first line is malformed ({error})") from None
     columns = [Column(*_name_and_unit(cell.strip())) for cell in header]
-    if not columns or not columns[0].name.lower().startswith("time"):
+    if not columns or columns[0].name.lower() != "time":
         raise ValueError("its first line does not name the columns, the first of them 'time (s)'")
-    if columns[0].unit not in ("", "s"):
-        raise ValueError(f"its times are in {columns[0].unit!r}, not in 's'")
-    return Foreign({}, columns[1:], _blocks(text, len(columns)))
+    second = _SECONDS.get(columns[0].unit)
+    if second is None:
+        raise ValueError(f"its times are in {columns[0].unit!r}, which is no unit of time known")
+    blocks = ((second * time, values) for time, values in _blocks(text, len(columns)))
+    return Foreign({}, columns[1:], blocks)
 
 
 def _name_and_unit(cell: str) -> tuple[str, str]:
-    """'a.b (V)' in its parts; 'V(a)' has no unit."""
+    """'a.b (V)' or 'a.b [V]' in its parts; 'V(a)' and 'd[0]' have no unit."""
     match = _NAME_AND_UNIT.fullmatch(cell)
     assert match  # the pattern fits any text
-    return match[1], match[2] or ""
+    return match[1], match[2] or match[3] or ""
 
 
 def _blocks(text: io.TextIOWrapper, columns: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -2,8 +2,8 @@
 
 Sources: ngspice's `frontend/rawfile.c`; of LTspice, https://pyltspice.readthedocs.io (varia,
 RAW file) and https://ltwiki.org (Fast Access file format). LTspice's header is UTF-16, its values
-are float32 unless the flag 'double' is set, and a negative sign of a time marks a point between
-which and the next it has thrown points away.
+are float32 unless the flag 'double' is set, a negative sign of a time marks a point between which
+and the next it has thrown points away, and its times count from 'Offset'.
 """
 
 import io
@@ -55,7 +55,8 @@ def read_raw(file: BinaryIO) -> Foreign:
     else:
         blocks = _binary_blocks(file, data, points, len(columns) - 1, "fastaccess" in flags)
     if encoding == "utf-16-le" or "ltspice" in fields.get("Command", "").lower():
-        blocks = ((np.abs(time_second), values) for time_second, values in blocks)
+        offset = _offset_second(fields)
+        blocks = ((offset + np.abs(time_second), values) for time_second, values in blocks)
     facts = {key.lower(): fields[key] for key in _FACTS if key in fields}
     return Foreign(facts, columns[1:], blocks)
 
@@ -79,6 +80,15 @@ def _parse(header: str) -> tuple[dict[str, str], list[Column]]:
     if len(columns) < variables:
         raise ValueError(f"its header lists {len(columns)} of {variables} variables")
     return fields, columns
+
+
+def _offset_second(fields: dict[str, str]) -> float:
+    """When LTspice began to save."""
+    said = fields.get("Offset", "0")
+    try:
+        return float(said)
+    except ValueError:
+        raise ValueError(f"its header says 'Offset: {said}'") from None
 
 
 def _count(fields: dict[str, str], key: str) -> int:
