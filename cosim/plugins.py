@@ -215,10 +215,14 @@ def load_file(path: Path) -> ModuleType:
     # A name of its own: two files may be called alike, and a changed one is another.
     name = f"cosim_file_{sha256(f'{path} {content}'.encode()).hexdigest()[:16]}"
     if name not in sys.modules:
+        import cloudpickle
+
         specification = importlib.util.spec_from_file_location(name, path)
         assert specification is not None and specification.loader is not None  # it ends in .py
         module = importlib.util.module_from_spec(specification)
         sys.modules[name] = module  # dataclasses look their own module up
+        # Other processes cannot import it: what it defines goes to them whole.
+        cloudpickle.register_pickle_by_value(module)
         try:
             specification.loader.exec_module(module)
         except BaseException:

@@ -46,7 +46,7 @@ def run(
         str | None, typer.Option(help="Where the score is computed: torch, analog or split.")
     ] = None,
     scheme: Annotated[
-        str | None, typer.Option(help="Coupling: explicit, extrapolated or linearised.")
+        str | None, typer.Option(help="Coupling: explicit, extrapolated, linearised, or a my.py.")
     ] = None,
     step: Annotated[
         float | None, typer.Option(help="Largest time step in seconds (default 50e-9).")
@@ -86,7 +86,11 @@ def run(
         values, where = {"name": path.stem, "task": absolute(target)}, "The command line"
     given: dict[str, Any] = {
         "score": score,
-        "coupling": {"scheme": scheme, "step_second": step, "exchange": exchange},
+        "coupling": {
+            "scheme": scheme and absolute(scheme),
+            "step_second": step,
+            "exchange": exchange,
+        },
         "fidelity": nested("--fidelity", fidelity or []),
         "process": {"name": process and absolute(process)},
         "op_amp": {"topology": op_amp and absolute(op_amp)},

@@ -20,7 +20,7 @@ from cosim.diffusion.fidelities import BlockFidelities
 from cosim.diffusion.scaling import Scaling
 from cosim.errors import ConfigurationError
 from cosim.files import read_toml
-from cosim.lockstep.port import Scheme
+from cosim.lockstep.scheme import SCHEMES
 from cosim.plugins import is_file, named_by_data
 
 
@@ -33,7 +33,7 @@ class Section(BaseModel):
 class CouplingConfig(Section):
     """How torch and ngspice are stepped together."""
 
-    scheme: Scheme = Scheme.LINEARISED
+    scheme: str = Field("linearised", description="by name, or the Python file that defines it")
     step_second: float = Field(50e-9, gt=0, description="largest step, and so communication step")
     tolerance_volt: float | None = Field(
         None, gt=0, description="wanted coupling error, by which steps below that are chosen"
@@ -44,6 +44,12 @@ class CouplingConfig(Section):
     exchange: Literal["process", "file"] = Field(
         "process", description="the score runs in the ngspice process, or is served through files"
     )
+
+    @model_validator(mode="after")
+    def _known(self) -> "CouplingConfig":
+        if not is_file(self.scheme) and self.scheme not in SCHEMES.names:
+            raise ValueError(f"scheme must be one of {', '.join(SCHEMES.names)}, or a my.py")
+        return self
 
     @model_validator(mode="after")
     def _one_way_of_stepping(self) -> "CouplingConfig":
@@ -307,7 +313,12 @@ def without_code(values: dict[str, Any], where: str, folder: Path | None) -> dic
         ConfigurationError: a Python file that is not in `folder`; None: any.
     """
     checked = dict(values)
-    for table, key in ((None, "task"), ("process", "name"), ("op_amp", "topology")):
+    for table, key in (
+        (None, "task"),
+        ("process", "name"),
+        ("op_amp", "topology"),
+        ("coupling", "scheme"),
+    ):
         within = checked if table is None else checked.get(table)
         if isinstance(within, dict) and isinstance(name := within.get(key), str):
             changed = {key: named_by_data(name, where, folder)}

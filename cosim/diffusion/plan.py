@@ -26,6 +26,7 @@ from cosim.diffusion.score.network import ScoreNetwork
 from cosim.engine.worker import Simulation
 from cosim.errors import ConfigurationError
 from cosim.lockstep.block import Block
+from cosim.lockstep.scheme import SCHEMES, Scheme
 from cosim.lockstep.stepping import Stepping
 from cosim.netlist.netlist import Netlist
 from cosim.simulation.resume import resumed
@@ -136,7 +137,7 @@ class Plan:
         return self._netlist(self.design, source, self.place(0)[1])
 
     def _source(self, design: Design) -> ScoreSource:
-        port = self.blocks[0].port(self.config.coupling.scheme) if self.blocks else None
+        port = self.blocks[0].port(self._scheme) if self.blocks else None
         return design.score_source(port)
 
     def _netlist(self, design: Design, score: ScoreSource, sample: int) -> Netlist:
@@ -154,6 +155,10 @@ class Plan:
                 hidden, _ = network.hidden_and_raw(torch.from_numpy(state), torch.ones(()).double())
             state = hidden[-1].numpy()
         return tuple(self.config.scaling.node_volt(state))
+
+    @property
+    def _scheme(self) -> type[Scheme]:
+        return SCHEMES.find(self.config.coupling.scheme)
 
     @property
     def _stepping(self) -> Stepping:
@@ -188,7 +193,7 @@ class Plan:
                 saved=tuple(signal.vector for signal in first.signals),
                 sources=design.solver.initial_volts(state),
                 blocks=self.blocks_of(sample) if self.config.window.read_noise else self.blocks,
-                scheme=self.config.coupling.scheme,
+                scheme=self._scheme,
                 initial_volts=self._initial_inputs(state),
                 stepping=self._stepping,
                 settles=False,  # a precharge holds the inputs there

@@ -8,7 +8,7 @@ import numpy as np
 from cosim.errors import CosimError
 from cosim.lockstep.block import Block
 from cosim.lockstep.findings import CouplingEvent, CouplingReport
-from cosim.lockstep.port import Scheme
+from cosim.lockstep.scheme import Linearised, Scheme
 from cosim.lockstep.stepping import Stepping
 
 
@@ -39,7 +39,7 @@ class Simulation:
     saved: tuple[str, ...]
     sources: dict[str, float] = field(default_factory=dict)
     blocks: tuple[Block, ...] = ()
-    scheme: Scheme = Scheme.LINEARISED
+    scheme: type[Scheme] = Linearised
     initial_volts: tuple[float, ...] = ()
     stepping: Stepping = Stepping()
     start_second: float = 0.0

@@ -9,7 +9,8 @@ import numpy as np
 
 from cosim.errors import ConfigurationError
 from cosim.lockstep.function import Function, adapt
-from cosim.lockstep.port import LockstepPort, Scheme
+from cosim.lockstep.port import LockstepPort
+from cosim.lockstep.scheme import Explicit, Extrapolated, Scheme
 
 
 class Block:
@@ -77,19 +78,19 @@ class Block:
         """Whether it says to have a state, by its period or its `reset`."""
         return self.sample_second is not None or hasattr(self.function, "reset")
 
-    def scheme(self, wanted: Scheme) -> Scheme:
+    def scheme(self, wanted: type[Scheme]) -> type[Scheme]:
         """How it is coupled where `wanted` is asked for: a jump is held, and a function with a
         state cannot be called for derivatives.
         """
         if self.sample_second is not None or self.discontinuous:
-            return Scheme.EXPLICIT
-        if self.stateful and wanted is Scheme.LINEARISED:
-            return Scheme.EXTRAPOLATED
+            return Explicit
+        if self.stateful and wanted.IMPLICIT:
+            return Extrapolated
         return wanted
 
-    def port(self, scheme: Scheme) -> LockstepPort:
+    def port(self, scheme: type[Scheme]) -> LockstepPort:
         """The netlist side of this block."""
-        return LockstepPort(self.inputs, self.outputs, self.scheme(scheme))
+        return LockstepPort(self.inputs, self.outputs, self.scheme(scheme).IMPLICIT)
 
     def reset(self) -> None:
         """Set its state to the beginning, if it has one."""

@@ -1,44 +1,30 @@
 """One block in lockstep: called and checked, and its outputs predicted until the next call."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
-from typing import NamedTuple
 
 import numpy as np
 
-from cosim.errors import BlockError, ExchangeError
+from cosim.errors import BlockError, CouplingError, ExchangeError
 from cosim.lockstep.block import Block
-from cosim.lockstep.port import Scheme
+from cosim.lockstep.scheme import Accepted, Prediction, Scheme
 from cosim.lockstep.watch import Watch
-
-
-class Evaluated(NamedTuple):
-    """What a block says: as of `cosim.lockstep.function.Tangents`."""
-
-    output: np.ndarray
-    jacobian: np.ndarray | None = None
-    by_time: np.ndarray | None = None
 
 
 @dataclass
 class Coupled:
-    """One block: its place among the lockstep's arrays, and its prediction.
-
-    From the last accepted point on: offset + slope * elapsed (+ jacobian @ inputs when linearised).
-    """
+    """One block: its place among the lockstep's arrays, and its prediction."""
 
     block: Block
-    scheme: Scheme
+    scheme: type[Scheme]
     inputs: slice
     outputs: slice
     externals: slice
     watch: Watch
     snapshot: bytes
-    offset: np.ndarray
-    slope: np.ndarray
-    jacobian: np.ndarray | None = None
-    output: np.ndarray | None = None
+    points: list[Accepted] = field(default_factory=list)
+    prediction: Prediction = Prediction(np.zeros(0))
     sample_number: int = 0
     block_second: float = 0.0
 
@@ -46,17 +32,19 @@ class Coupled:
     def is_mixed(self) -> bool:
         """Whether its output is held in the netlist, but not by its own nature."""
         return (
-            self.scheme is not Scheme.LINEARISED
+            not self.scheme.IMPLICIT
             and self.block.sample_second is None
             and not self.block.discontinuous
         )
 
     def carried(self, elapsed_second: float, volts: np.ndarray) -> np.ndarray:
         """The output volts in the netlist [outputs]."""
-        carried = self.offset + self.slope * elapsed_second
-        return carried if self.jacobian is None else carried + self.jacobian @ volts
+        carried, slope, jacobian = self.prediction
+        if slope is not None:
+            carried = carried + slope * elapsed_second
+        return carried if jacobian is None else carried + jacobian @ volts
 
-    def evaluate(self, time_second: float, volts: np.ndarray) -> Evaluated:
+    def evaluate(self, time_second: float, volts: np.ndarray) -> Accepted:
         """Call the block, and check what it says.
 
         Raises:
@@ -66,10 +54,10 @@ class Coupled:
         started = perf_counter()
         function = self.block.function
         try:
-            if self.scheme is Scheme.LINEARISED:
-                evaluated = Evaluated(*function.tangents(time_second, volts))
+            if self.scheme.IMPLICIT:
+                said = Accepted(time_second, volts, *function.tangents(time_second, volts))
             else:
-                evaluated = Evaluated(function.value(time_second, volts))
+                said = Accepted(time_second, volts, function.value(time_second, volts))
         except ExchangeError:
             raise  # it is not the function's fault
         except Exception as error:
@@ -81,36 +69,58 @@ class Coupled:
         self.block_second += perf_counter() - started
         check = _Check(self.block, time_second, volts)
         count = len(self.block.outputs)
-        check("output", evaluated.output, (count,))
-        if self.scheme is Scheme.LINEARISED:
-            check("Jacobian", evaluated.jacobian, (count, len(volts)))
-            check("time derivative", evaluated.by_time, (count,))
-        return evaluated
+        check("output", said.output, (count,))
+        if self.scheme.IMPLICIT:
+            check("Jacobian", said.jacobian, (count, len(volts)))
+            check("time derivative", said.by_time, (count,))
+        return said
 
-    def predict(
-        self,
-        evaluated: Evaluated,
-        elapsed_second: float = 0.0,
-        volts: np.ndarray | None = None,
-        *,
-        jumped: bool = False,
-    ) -> tuple[list[float], list[float]]:
-        """Predict from here on; returns base and slope of its external sources."""
-        output, jacobian, by_time = evaluated
-        if jacobian is None or by_time is None:
-            self.offset = output
-            if self.scheme is Scheme.EXTRAPOLATED and elapsed_second > 0:
-                # What jumps is not to go on as it went.
-                change = output - self.output
-                self.slope = np.zeros_like(output) if jumped else change / elapsed_second
-            base, slope = output.tolist(), self.slope.tolist()
-        else:
-            self.offset = output - jacobian @ volts
-            self.slope, self.jacobian = by_time, jacobian
-            base = self.offset.tolist() + jacobian.ravel().tolist()
-            slope = by_time.tolist() + [0.0] * jacobian.size
-        self.output = output
-        return base, slope
+    def predict(self, said: Accepted, *, jumped: bool = False) -> tuple[list[float], list[float]]:
+        """Predict from here on; returns base and slope of its external sources.
+
+        Args:
+            jumped: the output did, and is not to go on as it went.
+
+        Raises:
+            CouplingError: the scheme raised, or its prediction does not fit.
+        """
+        if jumped or (self.points and said.time_second <= self.points[-1].time_second):
+            # The start may be repeated, until the operating point is found.
+            self.points.clear()
+        self.points = [*self.points[1 - self.scheme.POINTS :], said]
+        try:
+            self.prediction = self.scheme().predict(self.points)
+            return self._sources(self.prediction)
+        except Exception as error:
+            raise CouplingError(
+                f"The coupling scheme '{self.scheme.NAME}' of block '{self.block.name}' has a "
+                f"fault at t = {said.time_second:.9g} s: {type(error).__name__}: {error}. The "
+                "points before it are kept. Correct the scheme, or take another one.",
+                block=self.block.name,
+                last_time_second=said.time_second,
+            ) from error
+
+    def _sources(self, prediction: Prediction) -> tuple[list[float], list[float]]:
+        offset, slope, jacobian = prediction
+        count = len(self.block.outputs)
+        if slope is None:
+            slope = np.zeros(count)
+        base, by_time = offset.tolist(), slope.tolist()
+        if self.scheme.IMPLICIT:
+            wanted = (count, len(self.block.inputs))
+            if jacobian is None or jacobian.shape != wanted:
+                raise ValueError(f"it is implicit, and its Jacobian is {jacobian}, not {wanted}")
+            base += jacobian.ravel().tolist()
+            by_time += [0.0] * jacobian.size
+        elif jacobian is not None:
+            raise ValueError("it gives a Jacobian, but is not `IMPLICIT`")
+        if offset.shape != (count,) or slope.shape != (count,):
+            raise ValueError(
+                f"offset and slope have shapes {offset.shape} and {slope.shape}, not ({count},)"
+            )
+        if not math.isfinite(sum(base) + sum(by_time)):
+            raise ValueError("it predicts NaN or infinity")
+        return base, by_time
 
 
 @dataclass(frozen=True)

@@ -24,11 +24,11 @@ from cosim.lockstep.exchange import (
     LogWriter,
     looks,
 )
-from cosim.lockstep.port import Scheme
+from cosim.lockstep.scheme import Scheme
 from cosim.trace.schema import text
 
 
-def through_files(block: Block, scheme: Scheme, folder: Path, timeout_second: float) -> Block:
+def through_files(block: Block, scheme: type[Scheme], folder: Path, timeout_second: float) -> Block:
     """The same block, served by another process.
 
     Args:
@@ -36,7 +36,7 @@ def through_files(block: Block, scheme: Scheme, folder: Path, timeout_second: fl
         folder: where the files of the exchange are; those of an earlier one are replaced.
         timeout_second: longest wait for the server to come, and then for each answer.
     """
-    tangents = scheme is Scheme.LINEARISED
+    tangents = scheme.IMPLICIT
     asked = _Asked(block.name, block.inputs, block.outputs, tangents, folder, timeout_second)
     return Block(asked, block.inputs, block.outputs, name=block.name)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cosim.lockstep.block import Block
-from cosim.lockstep.port import Scheme
+from cosim.lockstep.scheme import Scheme
 from cosim.lockstep.stepping import Stepping
 
 WORTH_TELLING_PART = 0.02
@@ -41,7 +41,7 @@ class CouplingReport:
 
     Attributes:
         block: its name.
-        scheme: how it was coupled.
+        scheme: name of that by which it was coupled.
         largest_error_volt, at_second: of the coupling error, jumps apart.
         range_volt: of the output whose error that is.
         loop_gain: at the operating point, the largest; NaN where it was not asked for.
@@ -52,7 +52,7 @@ class CouplingReport:
     """
 
     block: str
-    scheme: Scheme
+    scheme: str
     largest_error_volt: float
     at_second: float
     range_volt: float
@@ -80,7 +80,7 @@ class Findings:
     """
 
     block: Block
-    scheme: Scheme
+    scheme: type[Scheme]
     stepping: Stepping
     loop_gain: float = math.nan
     amplification: float = 1.0
@@ -132,7 +132,7 @@ class Findings:
         worst = int(np.argmax(self.error_volt))
         return CouplingReport(
             self.block.name,
-            self.scheme,
+            self.scheme.NAME,
             float(self.error_volt[worst]),
             self.error_second,
             float(range_volt(self.low, self.high)[worst]),

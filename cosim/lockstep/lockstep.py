@@ -22,9 +22,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from cosim.lockstep.block import Block
-from cosim.lockstep.coupled import Coupled, Evaluated
+from cosim.lockstep.coupled import Coupled
 from cosim.lockstep.findings import CouplingEvent, CouplingReport
-from cosim.lockstep.port import Scheme
+from cosim.lockstep.scheme import Accepted, Scheme
 from cosim.lockstep.settling import Settling
 from cosim.lockstep.stepping import BY_NGSPICE, COMMUNICATION_PART, StepControl, Stepping
 from cosim.lockstep.watch import Watch
@@ -57,7 +57,7 @@ class Lockstep:
     def __init__(
         self,
         blocks: Sequence[Block],
-        scheme: Scheme,
+        scheme: type[Scheme],
         initial_volts: Sequence[float],
         stepping: Stepping = BY_NGSPICE,
         start_second: float = 0.0,
@@ -88,8 +88,6 @@ class Lockstep:
                     slice(len(names), len(names) + len(externals)),
                     Watch(block, own, stepping, span),
                     block.snapshot(),
-                    offset=np.zeros(count_out),
-                    slope=np.zeros(count_out),
                 )
             )
             names.extend(externals)
@@ -102,11 +100,11 @@ class Lockstep:
         self.repeats = False
         volts = np.asarray(initial_volts, dtype=float)
         for coupled in self._coupled:
-            if coupled.block.sample_second is not None:
-                self._set(coupled, Evaluated(coupled.block.initial_volt))
-                continue
             own_volts = volts[coupled.inputs]
-            self._set(coupled, coupled.evaluate(start_second, own_volts), own_volts)
+            if coupled.block.sample_second is not None:
+                self._set(coupled, Accepted(start_second, own_volts, coupled.block.initial_volt))
+                continue
+            self._set(coupled, coupled.evaluate(start_second, own_volts))
             coupled.block.restore(coupled.snapshot)
             coupled.block_second = 0.0  # the first evaluation may compile or load
 
@@ -146,7 +144,7 @@ class Lockstep:
             CouplingError: the coupling diverges, or there is no operating point.
             ExchangeError: nobody serves a block any more.
         """
-        found: list[Evaluated | None] = [None] * len(self._coupled)
+        found: list[Accepted | None] = [None] * len(self._coupled)
         if not self._settled:
             if self.repeats:
                 return False
@@ -158,7 +156,7 @@ class Lockstep:
             found = settled
         elapsed = time_second - self.accepted_second
         communicates = self._control.communicates(time_second)
-        for coupled, evaluated in zip(self._coupled, found, strict=True):
+        for coupled, said in zip(self._coupled, found, strict=True):
             own_volts = volts[coupled.inputs]
             carried = coupled.carried(elapsed, own_volts)
             applied[coupled.outputs] = carried
@@ -166,12 +164,12 @@ class Lockstep:
             error[coupled.outputs] = 0.0 if sampled else math.nan
             if not (self._samples(coupled, time_second) if sampled else communicates):
                 continue
-            evaluated = evaluated or coupled.evaluate(time_second, own_volts)
-            computed = evaluated.output
+            said = said or coupled.evaluate(time_second, own_volts)
+            computed = said.output
             jumped = coupled.watch.take(
                 time_second, elapsed, own_volts, carried, computed, self._control.at_floor
             )
-            self._set(coupled, evaluated, own_volts, elapsed, jumped=jumped)
+            self._set(coupled, said, jumped=jumped)
             if not sampled:
                 error[coupled.outputs] = carried - computed
         if communicates:
@@ -211,16 +209,8 @@ class Lockstep:
         )
         return True
 
-    def _set(
-        self,
-        coupled: Coupled,
-        evaluated: Evaluated,
-        volts: np.ndarray | None = None,
-        elapsed_second: float = 0.0,
-        *,
-        jumped: bool = False,
-    ) -> None:
+    def _set(self, coupled: Coupled, said: Accepted, *, jumped: bool = False) -> None:
         """Predict a block's outputs from here on."""
-        base, slope = coupled.predict(evaluated, elapsed_second, volts, jumped=jumped)
+        base, slope = coupled.predict(said, jumped=jumped)
         self.base[coupled.externals] = base
         self.slope[coupled.externals] = slope

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from cosim.errors import CouplingError
-from cosim.lockstep.coupled import Coupled, Evaluated
+from cosim.lockstep.coupled import Coupled
 from cosim.lockstep.operating_point import ATTEMPTS, LoopGain, OperatingPoint
+from cosim.lockstep.scheme import Accepted
 
 
 class Settling:
@@ -14,14 +15,14 @@ class Settling:
 
     Args:
         coupled: the blocks.
-        predict: gives a block's outputs, for inputs in volts, to the netlist.
+        predict: gives to the netlist what a block says.
         start_second: circuit time of the operating point.
     """
 
     def __init__(
         self,
         coupled: Sequence[Coupled],
-        predict: Callable[[Coupled, Evaluated, np.ndarray], None],
+        predict: Callable[[Coupled, Accepted], None],
         start_second: float,
     ) -> None:
         self._coupled, self._predict, self._start_second = coupled, predict, start_second
@@ -32,14 +33,14 @@ class Settling:
         self._loop_gain: LoopGain | None = None
         self._solution: np.ndarray | None = None
 
-    def attempt(self, time_second: float, volts: np.ndarray) -> list[Evaluated | None] | None:
+    def attempt(self, time_second: float, volts: np.ndarray) -> list[Accepted | None] | None:
         """What the blocks say at the operating point; None if it has to be solved for again.
 
         Raises:
             BlockError, ExchangeError: a block fails.
             CouplingError: there is no operating point.
         """
-        found: list[Evaluated | None] = []
+        found: list[Accepted | None] = []
         for coupled in self._coupled:
             own_volts = volts[coupled.inputs]
             sampled = coupled.block.sample_second is not None
@@ -57,10 +58,11 @@ class Settling:
         for coupled, evaluated in zip(self._coupled, found, strict=True):
             if evaluated is not None:
                 coupled.block.restore(coupled.snapshot)
-                if coupled.jacobian is None:
-                    evaluated = Evaluated(following[coupled.outputs])
-                if self._loop_gain is None or coupled.jacobian is None:
-                    self._predict(coupled, evaluated, volts[coupled.inputs])
+                implicit = coupled.scheme.IMPLICIT
+                if not implicit:
+                    evaluated = evaluated._replace(output=following[coupled.outputs])
+                if self._loop_gain is None or not implicit:
+                    self._predict(coupled, evaluated)
         if self._operating_point.attempts > ATTEMPTS:
             self._raise_no_operating_point(carried, computed, volts)
         return None

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from cosim.lockstep.port import Scheme
+from cosim.lockstep.scheme import Scheme
 
 SAFETY, LEAST_FACTOR, LARGEST_FACTOR = 0.8, 0.2, 1.3
 """Of the next step to the last one, and its bounds: the error of a stiff score rises fast."""
@@ -55,9 +55,9 @@ class StepControl:
     """
 
     def __init__(
-        self, stepping: Stepping, scheme: Scheme, start_second: float, span_second: float
+        self, stepping: Stepping, scheme: type[Scheme], start_second: float, span_second: float
     ) -> None:
-        self._stepping, self._order = stepping, scheme.order
+        self._stepping, self._order = stepping, scheme.ORDER
         self._start_second = self._following_second = start_second
         self._least_second = LEAST_PART * span_second if math.isfinite(span_second) else 0.0
         self._reserve = 1.0

@@ -14,7 +14,7 @@ import numpy as np
 from cosim.errors import CouplingError
 from cosim.lockstep.block import Block
 from cosim.lockstep.findings import TOLERANCE_FACTOR, Findings, range_volt
-from cosim.lockstep.port import Scheme
+from cosim.lockstep.scheme import Scheme
 from cosim.lockstep.stepping import Stepping
 from cosim.lockstep.switching import Switching
 
@@ -42,7 +42,7 @@ class Watch:
         findings: what was seen so far.
     """
 
-    def __init__(self, block: Block, scheme: Scheme, stepping: Stepping, span_second: float):
+    def __init__(self, block: Block, scheme: type[Scheme], stepping: Stepping, span_second: float):
         self._block, self._scheme, self._stepping = block, scheme, stepping
         self.findings = Findings(block, scheme, stepping)
         self._switching = Switching(block.name, span_second)
@@ -131,7 +131,7 @@ class Watch:
         span = float(range_volt(self.findings.low, self.findings.high).max())
         # A step that is twice as long as the last has a larger error by right.
         longer = max(elapsed_second / self._elapsed_second, 1.0)
-        before *= longer**self._scheme.order * (GROWING_RESERVE if longer > 1.01 else 1.0)
+        before *= longer**self._scheme.ORDER * (GROWING_RESERVE if longer > 1.01 else 1.0)
         self._elapsed_second = elapsed_second
         rises = not jumped and norm > RISING_FACTOR * before and norm > RISING_PART * span
         if self.findings.loop_gain < 1 and self.recent_gain > 0:
@@ -139,7 +139,7 @@ class Watch:
         self._rising = self._rising + 1 if rises else 0
         large = not jumped and norm > LARGE_PART * span and norm >= 0.999 * before
         # A switch is bounded, and in a stiff implicit loop the error is that of a large slope.
-        counts = not self._block.discontinuous and self._scheme is not Scheme.LINEARISED
+        counts = not self._block.discontinuous and not self._scheme.IMPLICIT
         self._large = self._large + 1 if large and counts else 0
         if self._large >= LARGE_STREAK or self._rising >= RISING_STREAK:
             gain = self.recent_gain
@@ -148,7 +148,7 @@ class Watch:
                 f"t = {time_second:.9g} s its output is {norm:.4g} V away from what the netlist "
                 f"carried, and the error does not fall from point to point. The loop through the "
                 f"block has a gain of about {gain:.3g} in one step (scheme "
-                f"'{self._scheme}'). The points up to there are kept. "
+                f"'{self._scheme.NAME}'). The points up to there are kept. "
                 f"{self._advice(elapsed_second)}",
                 block=self._block.name,
                 loop_gain=gain,
@@ -173,7 +173,7 @@ class Watch:
     def _advice(self, elapsed_second: float) -> str:
         if self._block.discontinuous:
             return f"Take steps below {elapsed_second:.3g} s, or give the block some hysteresis."
-        if self._scheme is Scheme.LINEARISED:
+        if self._scheme.IMPLICIT:
             return (
                 f"The block's Jacobian may be wrong, or the step ({elapsed_second:.3g} s) too "
                 "long for its curvature: check the one, and limit the other (`max_step`, "

@@ -12,7 +12,7 @@ from cosim.engine.library import find_library, probe
 from cosim.engine.worker import Simulation
 from cosim.errors import ConfigurationError
 from cosim.lockstep.block import Block
-from cosim.lockstep.port import Scheme
+from cosim.lockstep.scheme import SCHEMES, Scheme
 from cosim.lockstep.stepping import Stepping
 from cosim.netlist.circuit import Netlist
 from cosim.netlist.netlist import Signal, Transient
@@ -39,7 +39,7 @@ class Plan:
     blocks: tuple[Block, ...]
     transient: Transient
     record: tuple[str, ...] | None
-    scheme: Scheme
+    scheme: type[Scheme]
     stepping: Stepping
 
     @classmethod
@@ -50,7 +50,7 @@ class Plan:
         stop: float | str,
         max_step: float | str | None,
         record: Sequence[str] | None,
-        scheme: str,
+        scheme: str | type[Scheme],
         coupling_tolerance: float | str | None,
     ) -> "Plan":
         """From what a user writes.
@@ -60,12 +60,6 @@ class Plan:
         """
         stop_second = si(stop, "`stop`")
         step_second = stop_second / USUAL_STEPS if max_step is None else si(max_step, "`max_step`")
-        try:
-            chosen = Scheme(scheme)
-        except ValueError:
-            raise ConfigurationError(
-                f"There is no coupling scheme '{scheme}'. Choose one of {', '.join(Scheme)}."
-            ) from None
         tolerance = coupling_tolerance
         volt = None if tolerance is None else si(tolerance, "`coupling_tolerance`")
         plan = cls(
@@ -73,7 +67,7 @@ class Plan:
             tuple(blocks),
             Transient(stop_second, step_second),
             None if record is None else (record,) if isinstance(record, str) else tuple(record),
-            chosen,
+            SCHEMES.find(scheme) if isinstance(scheme, str) else scheme,
             Stepping(volt) if blocks else Stepping(),
         )
         plan._check()
@@ -130,7 +124,7 @@ class Plan:
         simulated = {
             "stop_second": self.transient.stop_second,
             "max_step_second": self.transient.step_second,
-            "scheme": str(self.scheme),
+            "scheme": self.scheme.NAME,
             "blocks": [repr(block) for block in self.blocks],
             **facts,
         }

@@ -18,7 +18,7 @@ from cosim.engine.isolated import isolated
 from cosim.engine.worker import Points, Simulation, WorkerPool
 from cosim.errors import CosimError
 from cosim.lockstep.block import Block
-from cosim.lockstep.port import Scheme
+from cosim.lockstep.scheme import Scheme
 from cosim.simulation.confirm import (
     HALF,
     WARNING_PART,
@@ -53,10 +53,10 @@ def second_opinion(plan: Plan, asked: bool | None, pool: Pool) -> Callable[[int]
     return None
 
 
-def held(block: Block, scheme: Scheme) -> bool:
+def held(block: Block, scheme: type[Scheme]) -> bool:
     """Whether a block's output is held between points, though by its own nature it is not."""
     own = block.sample_second is not None or block.discontinuous
-    return not own and block.scheme(scheme) is not Scheme.LINEARISED
+    return not own and not block.scheme(scheme).IMPLICIT
 
 
 class _Kept:
@@ -102,10 +102,10 @@ class SecondRun(_Kept):
         self, step_second: float, part: float, name: str, at_second: float, once: float, then: float
     ) -> Finding:
         blocks, scheme = self._simulation.blocks, self._simulation.scheme
-        order = min(block.scheme(scheme).order for block in blocks)
+        order = min(block.scheme(scheme).ORDER for block in blocks)
         error = part / (1.0 - HALF**order)
         would_do = step_second / HALF * min(1.0, WARNING_PART / error) ** (1 / order)
-        can = all(not block.stateful for block in blocks) and scheme is not Scheme.LINEARISED
+        can = all(not block.stateful for block in blocks) and not scheme.IMPLICIT
         return Finding(
             at_second,
             UNCONFIRMED,

@@ -10,6 +10,7 @@ from pathlib import Path
 from cosim.engine.worker import WorkerPool
 from cosim.files import make_folder
 from cosim.lockstep.block import Block
+from cosim.lockstep.scheme import Scheme
 from cosim.netlist.circuit import Netlist
 from cosim.simulation.plan import Plan
 from cosim.simulation.recording import record_ensemble
@@ -28,7 +29,7 @@ def simulate(
     max_step: float | str | None = None,
     record: Sequence[str] | None = None,
     to: str | Path | None = None,
-    scheme: str = "linearised",
+    scheme: str | type[Scheme] = "linearised",
     coupling_tolerance: float | str | None = None,
     confirm: bool | None = None,
     corner: str | None = None,
@@ -50,7 +51,8 @@ def simulate(
         record: nodes ('out', 'x1.tail'), currents ('i(vdd)') or patterns ('x1.*'); by default
             all of the top level.
         to: the trace's file; by default a temporary one, gone when the program ends.
-        scheme: how blocks are coupled: 'explicit', 'extrapolated' or 'linearised'.
+        scheme: how blocks are coupled: 'explicit', 'extrapolated', 'linearised', the name of a
+            plug-in's, a Python file ('my.py'), or a subclass of `cosim.lockstep.scheme.Scheme`.
         coupling_tolerance: wanted coupling error in volts, by which steps are chosen.
         confirm: whether the answer is held against a second opinion: the transient with steps of
             half the length and tolerances ten times as tight, and, without blocks, its operating

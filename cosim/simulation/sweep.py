@@ -12,6 +12,7 @@ from cosim.engine.ensemble import Executor
 from cosim.engine.worker import WorkerPool
 from cosim.errors import CosimError, EngineError
 from cosim.html import heading, table
+from cosim.lockstep.scheme import Scheme
 from cosim.netlist.circuit import Netlist
 from cosim.simulation.plan import Plan
 from cosim.simulation.points import Blocks, Point, Points, Value, description, variants
@@ -169,7 +170,7 @@ def sweep(
     max_step: float | str | None = None,
     record: Sequence[str] | None = None,
     to: str | Path | None = None,
-    scheme: str = "linearised",
+    scheme: str | type[Scheme] = "linearised",
     coupling_tolerance: float | str | None = None,
     jobs: int = 1,
     scheduler: str | None = None,

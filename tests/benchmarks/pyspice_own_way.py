@@ -15,7 +15,6 @@ from PySpice.Spice.NgSpice.Shared import NgSpiceShared
 
 from cosim.diffusion.run import Run
 from cosim.engine.library import find_library
-from cosim.lockstep.port import Scheme
 from tests.benchmarks.ring import ideal_ring
 
 
@@ -49,7 +48,7 @@ def main() -> None:
     library = find_library()
     NgSpiceShared.LIBRARY_PATH = str(library.library_path)
     torch.set_num_threads(1)
-    run = ideal_ring(Scheme.EXPLICIT)
+    run = ideal_ring("explicit")
     (simulation,) = run.plan.simulations()
     with library.loading():
         shared = OwnWay(send_data=True)

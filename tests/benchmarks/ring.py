@@ -4,10 +4,9 @@ from cosim.circuits.fidelity import Fidelity
 from cosim.diffusion.config import CouplingConfig, RunConfig
 from cosim.diffusion.fidelities import BlockFidelities
 from cosim.diffusion.run import Run
-from cosim.lockstep.port import Scheme
 
 
-def ideal_ring(scheme: Scheme) -> Run:
+def ideal_ring(scheme: str) -> Run:
     """With the score in torch."""
     return Run(
         RunConfig(

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cosim.engine.worker import Finished, Points, WorkerPool
-from cosim.lockstep.port import Scheme
+from cosim.lockstep.scheme import Explicit
 from cosim.trace import Provenance, Signal, TraceWriter
 from tests.benchmarks.recording import record
 from tests.benchmarks.ring import ideal_ring
@@ -30,7 +30,7 @@ GROWTH_MEGABYTE = 50
 @pytest.mark.timeout(600)
 def test_pyspice_s_own_way(tmp_path: Path) -> None:
     """Side by side: seconds of the same transient, explicit coupling."""
-    job = next(iter(ideal_ring(Scheme.EXPLICIT).plan.simulations()))
+    job = next(iter(ideal_ring("explicit").plan.simulations()))
     ratios, own, ours = [], [], []
     with WorkerPool(1, timeout_second=60) as pool:
         lockstep(pool, job)
@@ -71,7 +71,7 @@ def test_memory_is_flat_over_a_long_run(tmp_path: Path) -> None:
     taps = [f"tap_{index}" for index in range(LONG_RUN_SIGNALS - 2)]
     divider = "".join(f"R{node} {before} {node} 1k\n" for before, node in pairwise(["u", *taps]))
     job = simulation(
-        block(Rate(Decay())), Scheme.EXPLICIT, 1.0, units=step * LONG_RUN_POINTS, step=step,
+        block(Rate(Decay())), Explicit, 1.0, units=step * LONG_RUN_POINTS, step=step,
         extra=f"{divider}Rlast {taps[-1]} 0 1k",
     )  # fmt: skip
     job = replace(job, saved=("x", "u", *taps))

@@ -16,7 +16,7 @@ from scipy.integrate import solve_ivp
 from cosim.engine.worker import Points, Simulation, WorkerPool
 from cosim.lockstep.block import Block
 from cosim.lockstep.exchange_client import through_files
-from cosim.lockstep.port import Scheme
+from cosim.lockstep.scheme import Scheme
 
 UNIT_SECOND = 10e-6
 CAPACITANCE = 1e-9
@@ -122,7 +122,7 @@ def block(rate: object) -> Block:
 
 
 def simulation(
-    coupled: Block, scheme: Scheme, initial: float, units: float, step: float, extra: str = ""
+    coupled: Block, scheme: type[Scheme], initial: float, units: float, step: float, extra: str = ""
 ) -> Simulation:
     """x' = u over `units`, steps at most `step` units, as a netlist with its port."""
     circuit = Circuit("integrated")

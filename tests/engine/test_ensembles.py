@@ -30,7 +30,7 @@ from cosim.errors import (
     WorkerTimeoutError,
 )
 from cosim.lockstep.block import Block
-from cosim.lockstep.port import Scheme
+from cosim.lockstep.scheme import Extrapolated
 from cosim.trace import Trace
 from tests.engine.clusters import Cluster, kill
 from tests.engine.faults import BreakingDecay, Scripted
@@ -67,7 +67,7 @@ def local() -> Iterator[WorkerPool]:
 
 def decay(member: int, fault: str = "", marker: Path = Path("/nowhere/marker")) -> Simulation:
     block = Block(BreakingDecay(fault, marker).value, ("x",), ("u",), name="decay")
-    job = simulation(block, Scheme.EXTRAPOLATED, 1.0 + member, units=1.0, step=0.01)
+    job = simulation(block, Extrapolated, 1.0 + member, units=1.0, step=0.01)
     return replace(job, member=member)
 
 

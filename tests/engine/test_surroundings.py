@@ -13,13 +13,13 @@ import torch
 from cosim.diffusion.run import Run
 from cosim.engine.worker import Finished, Points, WorkerPool
 from cosim.errors import TraceError
-from cosim.lockstep.port import Scheme
+from cosim.lockstep.scheme import Explicit
 from cosim.trace import Trace
 from tests.benchmarks.ring import ideal_ring
 from tests.engine.problems import UNIT_SECOND, Decay, Rate, block, simulation, solve
 
 CONCURRENT = 20
-JOB = simulation(block(Rate(Decay())), Scheme.EXPLICIT, 1.0, units=1.0, step=0.01)
+JOB = simulation(block(Rate(Decay())), Explicit, 1.0, units=1.0, step=0.01)
 
 
 def final(pool: WorkerPool) -> float:
@@ -30,7 +30,7 @@ def test_clock_set_back_does_not_matter(tmp_path: Path, monkeypatch: pytest.Monk
     """Time limits, flushes and the wall time of a trace are by a clock that cannot go back."""
     readings = iter(range(10_000_000, 0, -1000))
     monkeypatch.setattr(time, "time", lambda: float(next(readings)))
-    trace = ideal_ring(Scheme.EXPLICIT).execute(tmp_path).trace
+    trace = ideal_ring("explicit").execute(tmp_path).trace
     trace.verify()
     assert trace.complete
     assert trace.wall_time_second is not None and 0 < trace.wall_time_second < 300
@@ -81,7 +81,7 @@ def _own_pool() -> float:
 
 def test_concurrent_runs_in_one_folder_keep_one_trace_each_whole(tmp_path: Path) -> None:
     """The same folder: one is first, the others are refused, and its trace is whole."""
-    runs = [ideal_ring(Scheme.EXPLICIT) for _ in range(3)]
+    runs = [ideal_ring("explicit") for _ in range(3)]
     with ThreadPoolExecutor(3) as threads:
         outcomes = list(threads.map(lambda run: _attempt(run, tmp_path), runs))
     assert sorted(map(str, outcomes)) == ["complete", "refused", "refused"]

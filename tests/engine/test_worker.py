@@ -21,7 +21,7 @@ from cosim.errors import (
     WorkerTimeoutError,
 )
 from cosim.lockstep.block import Block
-from cosim.lockstep.port import Scheme
+from cosim.lockstep.scheme import BUILT_IN, Explicit
 from tests.engine.problems import UNIT_SECOND, Decay, Rate, block, simulation, solve
 
 FAULT_UNITS = 0.5
@@ -57,7 +57,7 @@ class Faulty:
 
 def faulty(fault: str) -> Simulation:
     coupled = Block(Faulty(fault).value, ("x",), ("u",), name="rate")
-    return simulation(coupled, Scheme.EXPLICIT, 1.0, units=1.0, step=0.01)
+    return simulation(coupled, Explicit, 1.0, units=1.0, step=0.01)
 
 
 def run_to_end(pool: WorkerPool, job: Simulation) -> tuple[list[Points], Message]:
@@ -86,7 +86,7 @@ def test_block_fault_keeps_the_points_before_it(
 
 
 def test_pool_goes_on_after_a_fault(pool: WorkerPool) -> None:
-    good = simulation(block(Rate(Decay())), Scheme.EXPLICIT, 1.0, units=1.0, step=0.01)
+    good = simulation(block(Rate(Decay())), Explicit, 1.0, units=1.0, step=0.01)
     messages = list(pool.run([faulty("nan"), good]))
     assert isinstance(messages[-1], Finished)
     assert sum(isinstance(message, Failed) for message in messages) == 1
@@ -112,7 +112,7 @@ def test_hang_is_ended_after_the_timeout() -> None:
 
 def test_process_that_takes_too_much_memory_is_ended() -> None:
     with WorkerPool(1, timeout_second=30, memory_byte=1e9) as pool:
-        good = simulation(block(Rate(Decay())), Scheme.EXPLICIT, 1.0, units=1.0, step=0.01)
+        good = simulation(block(Rate(Decay())), Explicit, 1.0, units=1.0, step=0.01)
         assert isinstance(run_to_end(pool, good)[1], Finished)
         _, last = run_to_end(pool, faulty("hoards"))
         assert isinstance(last, Failed) and isinstance(last.error, WorkerMemoryError)
@@ -175,7 +175,7 @@ def test_unknown_vector_is_named(pool: WorkerPool) -> None:
 
 def test_recorded_coupling_is_what_the_netlist_carried(pool: WorkerPool) -> None:
     """The applied output that the lockstep reports is the node voltage that ngspice solved."""
-    for scheme in Scheme:
+    for scheme in BUILT_IN:
         job = simulation(block(Rate(Decay())), scheme, 1.0, units=1.0, step=0.01)
         points = solve(pool, job)
         np.testing.assert_allclose(points.outputs[:, 0], points.values[:, 1], atol=1e-9)

@@ -6,7 +6,7 @@ from PySpice.Spice.Netlist import Circuit
 
 from cosim.engine.protocol import Simulation
 from cosim.lockstep.block import Block
-from cosim.lockstep.port import Scheme
+from cosim.lockstep.scheme import Scheme
 from cosim.lockstep.stepping import BY_NGSPICE, Stepping
 
 
@@ -14,7 +14,7 @@ def coupled(
     body: str,
     blocks: Sequence[Block],
     *,
-    scheme: Scheme,
+    scheme: type[Scheme],
     stop: float,
     step: float,
     saved: Sequence[str],

@@ -15,7 +15,7 @@ from torch import nn
 from cosim.engine.worker import WorkerPool
 from cosim.errors import BlockError, ConfigurationError
 from cosim.lockstep.block import Block
-from cosim.lockstep.port import Scheme
+from cosim.lockstep.scheme import Explicit
 from tests.lockstep.circuits import coupled
 
 VOLTS = np.array([0.3, -0.7])
@@ -151,7 +151,7 @@ def test_numbers_are_read_as_spice_writes_them() -> None:
 
 def test_wrong_output_is_named_where_it_comes(pool: WorkerPool) -> None:
     block = Block(lambda v: np.zeros(3), ["x"], ["u"], name="threefold")
-    job = coupled("R1 u x 1k\nR2 x 0 1k", [block], scheme=Scheme.EXPLICIT, stop=1e-6, step=1e-7,
+    job = coupled("R1 u x 1k\nR2 x 0 1k", [block], scheme=Explicit, stop=1e-6, step=1e-7,
                   saved=["x"])  # fmt: skip
     with pytest.raises(BlockError, match=r"'threefold' returned.*\(3,\).*\(1,\) is needed"):
         pool.run_one(job)
@@ -185,7 +185,7 @@ SCRIPT = """
     import numpy as np, torch
     from cosim.engine.worker import WorkerPool
     from cosim.lockstep.block import Block
-    from cosim.lockstep.port import Scheme
+    from cosim.lockstep.scheme import Explicit, Linearised
     from tests.lockstep.circuits import coupled
 
     class Gain(torch.nn.Module):
@@ -193,7 +193,7 @@ SCRIPT = """
             return 1 - 4 * volts
 
     block = Block(Gain(), ["x"], ["u"])
-    job = coupled("R1 u x 1k\\nR2 x 0 1k", [block], scheme=Scheme.LINEARISED, stop=1e-6, step=1e-7,
+    job = coupled("R1 u x 1k\\nR2 x 0 1k", [block], scheme=Linearised, stop=1e-6, step=1e-7,
                   saved=["x"])
     with WorkerPool(1, 60) as pool:
         points, _ = pool.run_one(job)

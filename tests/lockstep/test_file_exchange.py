@@ -25,7 +25,7 @@ from cosim.errors import BlockError, ConfigurationError, EngineError, ExchangeEr
 from cosim.lockstep.block import Block
 from cosim.lockstep.exchange import REPLY_NAME, REQUEST_NAME, Column, LogReader, LogWriter
 from cosim.lockstep.exchange_server import Served, await_request, serve
-from cosim.lockstep.port import Scheme
+from cosim.lockstep.scheme import Explicit, Extrapolated, Linearised, Scheme
 from cosim.trace import Trace
 from cosim.trace.schema import text
 from tests.engine.problems import UNIT_SECOND, Decay, Rate, block, served, simulation, solve
@@ -36,7 +36,7 @@ FIELDS = ("time_second", "values", "inputs", "outputs", "errors")
 PATIENCE_SECOND = 20.0
 
 
-def decay(folder: Path, scheme: Scheme = Scheme.EXPLICIT, step: float = 0.01) -> Simulation:
+def decay(folder: Path, scheme: type[Scheme] = Explicit, step: float = 0.01) -> Simulation:
     """x' = -x over one unit of time, u = -x from a server."""
     job = simulation(DECAY, scheme, 1.0, units=1.0, step=step)
     return served(job, folder, PATIENCE_SECOND)
@@ -81,13 +81,13 @@ def fault(pool: WorkerPool, job: Simulation) -> EngineError:
 @pytest.mark.parametrize(
     ("scheme", "tolerance"),
     [  # An explicit u is of a step h = 0.01 before: x' = -x(t - h) is off by h t exp(-t) < 0.0037.
-        (Scheme.EXPLICIT, 4e-3),
-        (Scheme.EXTRAPOLATED, 5e-5),
-        (Scheme.LINEARISED, 5e-5),
+        (Explicit, 4e-3),
+        (Extrapolated, 5e-5),
+        (Linearised, 5e-5),
     ],
 )
 def test_server_printed_in_the_readme(
-    pool: WorkerPool, scheme: Scheme, tolerance: float, tmp_path: Path
+    pool: WorkerPool, scheme: type[Scheme], tolerance: float, tmp_path: Path
 ) -> None:
     found = re.search(r"```python\n(import os.*?)```", PAGE.read_text(), re.DOTALL)
     assert found
@@ -148,7 +148,7 @@ def test_interrupted_run_goes_on_with_another_server(tmp_path: Path) -> None:
 
 def test_files_remain_as_a_log(pool: WorkerPool, tmp_path: Path) -> None:
     with background(serve_decay, tmp_path):
-        points = solve(pool, decay(tmp_path, Scheme.LINEARISED))
+        points = solve(pool, decay(tmp_path, Linearised))
     with h5py.File(tmp_path / REQUEST_NAME) as request, h5py.File(tmp_path / REPLY_NAME) as reply:
         count = len(points.time_second) + 1  # the first one is before the operating point
         assert request["count"][()] == reply["count"][()] == count == len(request["time"])
@@ -166,7 +166,7 @@ def test_files_remain_as_a_log(pool: WorkerPool, tmp_path: Path) -> None:
 
 
 def test_no_server_comes(pool: WorkerPool, tmp_path: Path) -> None:
-    job = served(simulation(DECAY, Scheme.EXPLICIT, 1.0, 1.0, 0.01), tmp_path, 0.5)
+    job = served(simulation(DECAY, Explicit, 1.0, 1.0, 0.01), tmp_path, 0.5)
     error = fault(pool, job)
     assert isinstance(error, ExchangeError)
     assert "No server came within 0.5 s" in str(error) and "cosim serve" in str(error)
@@ -180,7 +180,7 @@ def test_no_simulation_comes(tmp_path: Path) -> None:
 
 def test_server_of_another_block_is_refused(pool: WorkerPool, tmp_path: Path) -> None:
     other = Block(DECAY.function, ("y",), ("u",), name="rate")
-    job = served(simulation(DECAY, Scheme.EXPLICIT, 1.0, 1.0, 0.01), tmp_path, 1.0)
+    job = served(simulation(DECAY, Explicit, 1.0, 1.0, 0.01), tmp_path, 1.0)
 
     def serve_other(folder: Path) -> object:
         return serve(await_request(folder, PATIENCE_SECOND), other, PATIENCE_SECOND)
@@ -205,7 +205,7 @@ def test_server_that_goes_away_mid_run(
     says: str,
     tmp_path: Path,
 ) -> None:
-    job = simulation(DECAY, Scheme.EXPLICIT, 1.0, units=1.0, step=1e-4)
+    job = simulation(DECAY, Explicit, 1.0, units=1.0, step=1e-4)
     server = multiprocessing.get_context("spawn").Process(target=serve_decay, args=(tmp_path,))
     server.start()
     assert server.pid is not None

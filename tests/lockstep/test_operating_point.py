@@ -8,15 +8,17 @@ import pytest
 from cosim.engine.worker import WorkerPool
 from cosim.errors import CouplingError
 from cosim.lockstep.block import Block
-from cosim.lockstep.port import Scheme
+from cosim.lockstep.scheme import BUILT_IN, Explicit, Linearised, Scheme
 from tests.lockstep.circuits import coupled
 
 DIVIDER = "Vd d 0 0.5\nR1 u x 1k\nR2 d x 1k\nC1 x 0 10p"
 
 
-@pytest.mark.parametrize("scheme", list(Scheme))
+@pytest.mark.parametrize("scheme", BUILT_IN)
 @pytest.mark.parametrize("gain", [-8.0, -0.5, 0.9, 3.0])
-def test_linear_loop_starts_at_its_solution(pool: WorkerPool, scheme: Scheme, gain: float) -> None:
+def test_linear_loop_starts_at_its_solution(
+    pool: WorkerPool, scheme: type[Scheme], gain: float
+) -> None:
     """x = (u + d) / 2, u = 1 + 2 g x, however large the loop's gain g."""
     block = Block(lambda v: 1 + 2 * gain * v, ["x"], ["u"], name="gain")
     job = coupled(DIVIDER, [block], scheme=scheme, stop=1e-9, step=1e-10, saved=["x"])
@@ -27,8 +29,8 @@ def test_linear_loop_starts_at_its_solution(pool: WorkerPool, scheme: Scheme, ga
     assert points.values[0, 0] == pytest.approx(solution, abs=2e-6)
 
 
-@pytest.mark.parametrize("scheme", list(Scheme))
-def test_nonlinear_loop_of_two_blocks(pool: WorkerPool, scheme: Scheme) -> None:
+@pytest.mark.parametrize("scheme", BUILT_IN)
+def test_nonlinear_loop_of_two_blocks(pool: WorkerPool, scheme: type[Scheme]) -> None:
     """a = tanh(3 b), b = 1 - a^3, through resistors; each as the other's input."""
     blocks = [
         Block(lambda v: np.tanh(3 * v), ["pb"], ["a"], name="first"),
@@ -46,7 +48,7 @@ def test_nonlinear_loop_of_two_blocks(pool: WorkerPool, scheme: Scheme) -> None:
 def test_no_operating_point_is_an_error(pool: WorkerPool) -> None:
     """u = -sign(x), x = u: none exists."""
     block = Block(lambda v: np.where(v > 0, -1.0, 1.0), ["x"], ["u"], name="contrary")
-    job = coupled("R1 u x 1k\nC1 x 0 1n", [block], scheme=Scheme.LINEARISED, stop=1e-6, step=1e-8,
+    job = coupled("R1 u x 1k\nC1 x 0 1n", [block], scheme=Linearised, stop=1e-6, step=1e-8,
                   saved=["x"])  # fmt: skip
     with pytest.raises(CouplingError, match=r"No operating point.*'contrary'.*residual.*\.ic"):
         pool.run_one(job)
@@ -88,7 +90,7 @@ def test_a_state_advances_once_a_point(pool: WorkerPool) -> None:
     block = Block(Remembering(), ["x"], ["u"], name="remembering")
     body = "Vd d 0 0.5\nR1 u x 1k\nR2 d x 1k\nC1 x 0 10n"
     points, finished = pool.run_one(
-        coupled(body, [block], scheme=Scheme.EXPLICIT, stop=1e-6, step=1e-7, saved=["x"])
+        coupled(body, [block], scheme=Explicit, stop=1e-6, step=1e-7, saved=["x"])
     )
     assert points.values[0, 0] == pytest.approx(0.75 / 9, abs=2e-6)
     assert finished.coupling[0].calls == len(points.time_second)
@@ -100,7 +102,7 @@ def test_calls_are_counted_once(pool: WorkerPool, make) -> None:  # type: ignore
     """Sampled every 1 us for 10 us: 1 at 0, 2 at 1 us, and so on; nothing before."""
     block = Block(make(), ["x"], ["u"], name="counter", sample="1u", initial=0.25)
     points, _ = pool.run_one(
-        coupled("R1 u x 1k\nC1 x 0 1p", [block], scheme=Scheme.LINEARISED, stop=10.5e-6, step=3e-7,
+        coupled("R1 u x 1k\nC1 x 0 1p", [block], scheme=Linearised, stop=10.5e-6, step=3e-7,
                 saved=["u"])
     )  # fmt: skip
     time, volts = points.time_second, points.values[:, 0]

@@ -11,7 +11,7 @@ import pytest
 from cosim.engine.worker import WorkerPool
 from cosim.errors import CouplingError
 from cosim.lockstep.block import Block
-from cosim.lockstep.port import Scheme
+from cosim.lockstep.scheme import BUILT_IN, Explicit, Extrapolated, Linearised, Scheme
 from cosim.lockstep.stepping import BY_NGSPICE, Stepping
 from cosim.simulation.second_run import SecondRun
 from tests.lockstep.circuits import coupled
@@ -26,9 +26,9 @@ def test_there_are_enough_of_them() -> None:
     assert len(LOOPS) >= 30
 
 
-@pytest.mark.parametrize("scheme", list(Scheme))
+@pytest.mark.parametrize("scheme", BUILT_IN)
 @pytest.mark.parametrize("name", LOOPS)
-def test_wrong_answers_are_told(pool: WorkerPool, scheme: Scheme, name: str) -> None:
+def test_wrong_answers_are_told(pool: WorkerPool, scheme: type[Scheme], name: str) -> None:
     """By an error, an event, or the second run that the front door takes of what is held; and what
     is right is called neither divergent nor dependent on its steps.
     """
@@ -44,11 +44,11 @@ def test_wrong_answers_are_told(pool: WorkerPool, scheme: Scheme, name: str) -> 
     if stopped is not None:
         assert stopped.block == "loop"
         assert name.startswith(("divider -", "divider 1.5", "clipped divider -"))
-        assert scheme is not Scheme.LINEARISED
+        assert scheme is not Linearised
         return
     exact = loop.solution(points.time_second / TAU_SECOND)
     wrong = np.abs(points.values[:, 0] - exact).max() / np.ptp(exact)
-    if scheme is Scheme.LINEARISED:
+    if scheme is Linearised:
         assert wrong < 0.01
         assert not any(event.grave for event in finished.events)
         return
@@ -66,7 +66,7 @@ def test_positive_feedback_below_1_does_not_diverge(pool: WorkerPool) -> None:
     errors = []
     for steps in (200, 800):
         step = 20 * TAU_SECOND / steps
-        job = coupled(loop.body, [loop.block], scheme=Scheme.EXPLICIT, stop=20 * TAU_SECOND,
+        job = coupled(loop.body, [loop.block], scheme=Explicit, stop=20 * TAU_SECOND,
                       step=step, saved=["x"])  # fmt: skip
         points, finished = pool.run_one(job)
         assert any(event.grave for event in finished.events)
@@ -75,8 +75,8 @@ def test_positive_feedback_below_1_does_not_diverge(pool: WorkerPool) -> None:
     assert errors[1] < errors[0] / 2
 
 
-@pytest.mark.parametrize("scheme", [Scheme.EXPLICIT, Scheme.EXTRAPOLATED])
-def test_divergence_is_stopped_soon_and_named(pool: WorkerPool, scheme: Scheme) -> None:
+@pytest.mark.parametrize("scheme", [Explicit, Extrapolated])
+def test_divergence_is_stopped_soon_and_named(pool: WorkerPool, scheme: type[Scheme]) -> None:
     loop, stop = divider(-2.0), 20 * TAU_SECOND
     job = coupled(loop.body, [loop.block], scheme=scheme, stop=stop, step=stop / 400, saved=["x"])
     with pytest.raises(
@@ -90,9 +90,11 @@ def test_divergence_is_stopped_soon_and_named(pool: WorkerPool, scheme: Scheme) 
 RELAY = "R1 u x 1k\nC1 x 0 1n\n.ic v(x)=0.5"
 
 
-@pytest.mark.parametrize("scheme", list(Scheme))
+@pytest.mark.parametrize("scheme", BUILT_IN)
 @pytest.mark.parametrize("stepping", [BY_NGSPICE, Stepping(tolerance_volt=1e-3)])
-def test_sliding_relay_is_an_error(pool: WorkerPool, scheme: Scheme, stepping: Stepping) -> None:
+def test_sliding_relay_is_an_error(
+    pool: WorkerPool, scheme: type[Scheme], stepping: Stepping
+) -> None:
     block = Block(lambda v: -np.sign(v), ["x"], ["u"], name="relay")
     job = coupled(f"{RELAY}\nI1 0 x 0.3m", [block], scheme=scheme, stop=20e-6, step=5e-8,
                   saved=["x"], stepping=stepping)  # fmt: skip

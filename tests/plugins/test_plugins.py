@@ -234,6 +234,7 @@ TRAP = "from pathlib import Path\nPath(__file__).with_suffix('.ran').touch()\n" 
         'task = "../trap.py"',
         'task = "circle"\n[process]\nname = "../trap.py"',
         'task = "circle"\n[op_amp]\ntopology = "/{folder}/trap.py"',
+        'task = "circle"\n[coupling]\nscheme = "../trap.py"',
     ],
 )
 def test_a_run_file_names_no_code_outside_of_its_folder(lines: str, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 
 import cosim
 from cosim.engine.worker import Failed, Points, Simulation, WorkerPool
-from cosim.lockstep.port import Scheme
+from cosim.lockstep.scheme import Linearised
 from cosim.trace import Signal, Trace, TraceWriter
 from tests.trace.recordings import PROVENANCE
 
@@ -86,7 +86,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ".save v(out) v(gate) i(vdd) v(x1.drain)\n.tran 10n 1u 0 10n\n.end\n"
     )
     simulation = Simulation(
-        0, text, 1e-6, VECTORS, blocks=(block,), scheme=Scheme.LINEARISED, initial_volts=(0.0,)
+        0, text, 1e-6, VECTORS, blocks=(block,), scheme=Linearised, initial_volts=(0.0,)
     )
     with WorkerPool(1, 60.0) as pool:
         messages = list(pool.run([simulation]))

@@ -8,7 +8,7 @@ import pytest
 
 import cosim
 from cosim.engine.worker import WorkerPool
-from cosim.lockstep.port import Scheme
+from cosim.lockstep.scheme import Explicit
 from cosim.simulation.second_run import SecondRun
 from tests.lockstep.circuits import coupled
 from tests.lockstep.loops import LOOPS, TAU_SECOND
@@ -67,7 +67,7 @@ class Tired:
 
 def test_a_second_run_that_fails_confirms_nothing(pool: WorkerPool) -> None:
     job = coupled("R1 u x 1k\nC1 x 0 1n", [cosim.Block(Tired(), ["x"], ["u"])],
-                  scheme=Scheme.EXPLICIT, stop=5e-6, step=1e-7, saved=["x"])  # fmt: skip
+                  scheme=Explicit, stop=5e-6, step=1e-7, saved=["x"])  # fmt: skip
     points, _ = pool.run_one(job)
     second = SecondRun(job, lambda: nullcontext(pool))
     second.see(points)

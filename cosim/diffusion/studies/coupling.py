@@ -16,7 +16,7 @@ from cosim.diffusion.studies.study import TIMEOUT_SECOND, Finding, Workspace
 from cosim.engine.session import saved
 from cosim.engine.worker import Simulation, WorkerPool
 from cosim.lockstep.block import Block
-from cosim.lockstep.port import Scheme
+from cosim.lockstep.scheme import BUILT_IN, Scheme
 
 STEPS_SECOND = (800e-9, 400e-9, 200e-9, 100e-9, 50e-9, 25e-9)
 FITTED = slice(1, 5)
@@ -25,7 +25,7 @@ STATE_FARAD = 1e-9
 DEVIATION = 0.5
 TEXTBOOK = VariancePreserving(beta_min=0.1, beta_max=20.0)
 
-Solved = Callable[[WorkerPool, Scheme, float], float]
+Solved = Callable[[WorkerPool, type[Scheme], float], float]
 """(pool, scheme, step in s) -> largest error over the range."""
 
 
@@ -40,18 +40,18 @@ def coupling_order(workspace: Workspace) -> Finding:
     orders = []
     with WorkerPool(workspace.jobs, TIMEOUT_SECOND) as pool:
         for axis, (title, error_of) in zip(axes, problems.items(), strict=True):
-            for scheme in Scheme:
+            for scheme in BUILT_IN:
                 errors = []
                 for step in STEPS_SECOND:
-                    workspace.on_progress(f"coupling_order: {scheme}, {1e9 * step:g} ns")
+                    workspace.on_progress(f"coupling_order: {scheme.NAME}, {1e9 * step:g} ns")
                     errors.append(error_of(pool, scheme, step))
-                    rows.append({"problem": title, "scheme": str(scheme), "step_second": step,
+                    rows.append({"problem": title, "scheme": scheme.NAME, "step_second": step,
                                  "error": errors[-1]})  # fmt: skip
                 order = np.polyfit(np.log(STEPS_SECOND[FITTED]), np.log(errors[FITTED]), 1)[0]
-                orders.append(f"{scheme} {order:.2f}")
+                orders.append(f"{scheme.NAME} {order:.2f}")
                 axis.loglog(
                     1e9 * np.array(STEPS_SECOND), errors, "o-",
-                    label=f"{scheme} (order {scheme.order}): slope {order:.2f}",
+                    label=f"{scheme.NAME} (order {scheme.ORDER}): slope {order:.2f}",
                 )  # fmt: skip
             axis.set(xlabel="time step (ns)", title=title)
             axis.set_xticks([1e9 * step for step in STEPS_SECOND])
@@ -60,7 +60,7 @@ def coupling_order(workspace: Workspace) -> Finding:
             axis.grid(alpha=0.3, which="both")
             axis.legend(fontsize="small")
     axes[0].set_ylabel("largest error over the solve, part of the range")
-    count = len(Scheme)
+    count = len(BUILT_IN)
     caption = (
         f"Error of the lockstep against its step, solves of 20 us. Slopes from "
         f"{1e9 * STEPS_SECOND[1]:g} to {1e9 * STEPS_SECOND[4]:g} ns. Left, against the closed "
@@ -103,7 +103,7 @@ class GaussianFlow:
         return np.asarray(np.sqrt(variances / self._variance(1.0)))
 
 
-def _smooth_error(pool: WorkerPool, scheme: Scheme, step_second: float) -> float:
+def _smooth_error(pool: WorkerPool, scheme: type[Scheme], step_second: float) -> float:
     flow = GaussianFlow()
     block = Block(flow, ("x",), ("u",), name="score")
     circuit = Circuit("one state")
@@ -121,11 +121,11 @@ def _smooth_error(pool: WorkerPool, scheme: Scheme, step_second: float) -> float
 
 
 def _ring_error(
-    workspace: Workspace, pool: WorkerPool, scheme: Scheme, step_second: float
+    workspace: Workspace, pool: WorkerPool, scheme: type[Scheme], step_second: float
 ) -> float:
     run = workspace.run("coupling_order", {
         "task": "circle", "fidelity": {"all": "ideal"},
-        "coupling": {"scheme": str(scheme), "step_second": step_second},
+        "coupling": {"scheme": scheme.NAME, "step_second": step_second},
     })  # fmt: skip
     points = pool.run_one(next(iter(run.plan.simulations())))[0]
     time, state = points.time_second, run.plan.units(points.values)
