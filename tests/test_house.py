@@ -3,6 +3,9 @@
 import ast
 from pathlib import Path
 
+import grimp
+import networkx as nx
+
 import cosim
 
 PACKAGE = Path(cosim.__file__).parent
@@ -34,3 +37,16 @@ def test_no_module_and_no_class_has_two_jobs() -> None:
     too_large = {name: lines for name, lines in modules.items() if lines > MOST_MODULE_LINES}
     too_large |= {name: lines for name, lines in classes.items() if lines > MOST_CLASS_LINES}
     assert not too_large, "these do more than one thing: part them"
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    """Imports for types alone, or inside a function, count: they tie modules together as well."""
+    house = grimp.build_graph("cosim")
+    imports = nx.DiGraph(
+        (module, imported)
+        for module in house.modules
+        for imported in house.find_modules_directly_imported_by(module)
+    )
+    assert imports.number_of_edges() > 500
+    circles = [sorted(one) for one in nx.strongly_connected_components(imports) if len(one) > 1]
+    assert not circles, "open each at the import that is needed least"

@@ -40,11 +40,10 @@ TraceFile = Annotated[Path, typer.Argument(help="A trace, finished or still bein
 def info(path: TraceFile, as_json: Json = False, debug: Debug = False) -> None:
     """Show what a trace holds and how its run ended."""
     from cosim.trace import Trace
-    from cosim.trace.summary import summary
 
     if as_json:
         with Trace.open(path) as trace:
-            print_json(summary(trace))
+            print_json(trace.summary())
         return
     console.print(escape(repr(Trace.open(path))), highlight=False, soft_wrap=True)
 

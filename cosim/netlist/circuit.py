@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from cosim.errors import ConfigurationError, NetlistError
+from cosim.html import folded, heading, table
 from cosim.netlist.check import check, errors
 from cosim.netlist.finding import NOT_WAIVABLE, WARNING, Finding
 from cosim.netlist.model import Parsed
@@ -214,6 +215,18 @@ class Netlist:
         return f"<Netlist {self.title}: {self.size}; {len(self.findings)} findings>"
 
     def _repr_html_(self) -> str:
-        from cosim.netlist.notebook import netlist_html
-
-        return netlist_html(self)
+        """Its facts and findings, and its text folded."""
+        top = [node for node in self.nodes if "." not in node]
+        facts = [
+            ("size", self.size),
+            ("nodes", ", ".join(top)),
+            ("currents", ", ".join(name for name in self.currents if "." not in name)),
+            ("parameters", ", ".join(f"{name}={value}" for name, value in self.parameters.items())),
+            ("process", self.process or ""),
+            ("findings", "; ".join(map(str, self.findings)) or "none"),
+        ]
+        return (
+            heading(self.title, "netlist")
+            + table(("", ""), [fact for fact in facts if fact[1]])
+            + folded("text", table(("",), [(line,) for line in self.text.splitlines()]))
+        )

@@ -2,8 +2,9 @@
 
 import re
 
-from cosim.netlist.model import GROUND, MAIN_TERMINALS, Element, Statement
+from cosim.netlist.model import GROUND, MAIN_TERMINALS, Element
 from cosim.netlist.numbers import number
+from cosim.netlist.statement import Statement
 
 ELEMENT_LETTERS = frozenset(MAIN_TERMINALS) | frozenset("xak")
 MODEL_LETTERS = frozenset("dmqjzswou")

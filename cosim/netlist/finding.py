@@ -1,10 +1,8 @@
 """What a rule has to say, and the names of all rules."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from cosim.netlist.model import Statement
+from cosim.netlist.statement import Statement
 
 ERROR, WARNING = "error", "warning"
 
@@ -103,7 +101,7 @@ class Finding:
 
 
 def found(
-    statement: "Statement", rule: str, element: str, node: str, message: str, remedy: str
+    statement: Statement, rule: str, element: str, node: str, message: str, remedy: str
 ) -> Finding:
     """A finding at a statement."""
     return Finding(statement.line, rule, element, node, message, remedy, statement.file)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from cosim.errors import ConfigurationError
 from cosim.netlist.finding import Finding, found
-from cosim.netlist.model import Statement
 from cosim.netlist.reading import is_process_library, library_section, read_text, statements
+from cosim.netlist.statement import Statement
 
 MAXIMUM_DEPTH, MAXIMUM_FILES = 20, 500
 """Files inside each other, and files that are read in all (one that is included twice counts

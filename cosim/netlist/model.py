@@ -6,6 +6,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from cosim.netlist.finding import Finding
+from cosim.netlist.statement import Statement
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -20,16 +21,6 @@ MAIN_TERMINALS = {
     "m": 4, "q": 3, "j": 3, "z": 3, "t": 4, "o": 4, "u": 3,
 }  # fmt: skip
 """Nodes that carry current, by the element's letter; X and A have any number."""
-
-
-@dataclass(frozen=True)
-class Statement:
-    """A line with its continuations, comments left out."""
-
-    line: int
-    text: str
-    file: str = ""
-    """Of an included file: its name."""
 
 
 @dataclass(frozen=True)

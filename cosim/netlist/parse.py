@@ -19,7 +19,7 @@ from cosim.netlist.elements import (
 from cosim.netlist.expression import definitions
 from cosim.netlist.finding import found
 from cosim.netlist.includes import IncludeError, Includes
-from cosim.netlist.model import Model, Parameter, Parsed, Scope, Statement
+from cosim.netlist.model import Model, Parameter, Parsed, Scope
 from cosim.netlist.reading import (
     is_process_library,
     process_library,
@@ -28,6 +28,7 @@ from cosim.netlist.reading import (
     waivers,
 )
 from cosim.netlist.screening import Conditions, Screen
+from cosim.netlist.statement import Statement
 
 INCLUDES = (".inc", ".lib")
 """What a word begins with that ngspice takes for an include."""

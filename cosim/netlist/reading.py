@@ -11,7 +11,8 @@ from pathlib import Path
 
 from cosim.errors import ConfigurationError
 from cosim.files import read_regular
-from cosim.netlist.model import Statement, Waiver
+from cosim.netlist.model import Waiver
+from cosim.netlist.statement import Statement
 
 MAXIMUM_BYTE = 32 * 2**20
 """Of a netlist file."""

@@ -8,7 +8,8 @@ import re
 
 from cosim.netlist.expression import constant
 from cosim.netlist.finding import Finding, found
-from cosim.netlist.model import Scope, Statement
+from cosim.netlist.model import Scope
+from cosim.netlist.statement import Statement
 
 _DIRECTIVES = """
     .subckt .ends .model .param .csparam .func .global .if .elseif .else .endif .options .option

@@ -1,28 +1,33 @@
 """A trace as a notebook shows it: what it holds as a table, signals as a figure."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from quantiphy import Quantity
 
 from cosim.errors import ConfigurationError
 from cosim.html import folded, heading, table
-from cosim.trace.summary import summary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from cosim.trace.reader import Trace
-    from cosim.trace.table import SignalView, Table
-
 MOST_AXES = 8
-PLOT_POINTS = 8000
 SHOWN_EVENTS = 50
 
 
-def trace_html(trace: "Trace") -> str:
-    """Status, span, signals and events; values are not read."""
-    facts = summary(trace)
+class Curve(NamedTuple):
+    """A signal to be drawn: times in seconds, values in its unit [points]."""
+
+    name: str
+    unit: str
+    description: str
+    time_second: np.ndarray
+    values: np.ndarray
+
+
+def trace_html(facts: dict[str, Any]) -> str:
+    """Status, span, signals and events, of a `Trace.summary`."""
     status = "running, or killed" if facts["status"] == "running" else facts["status"]
     rows: list[tuple[str, str]] = [("status", f"{status} {facts['reason']}".strip())]
     if facts["members"] is not None:
@@ -49,45 +54,36 @@ def trace_html(trace: "Trace") -> str:
     return html
 
 
-def plot_signal(signal: "SignalView", axes: "Axes | None") -> "Axes":
+def plot_signal(curve: Curve, axes: "Axes | None") -> "Axes":
     """A signal over circuit time, with those that are in the axes already."""
     from matplotlib import pyplot
     from matplotlib.ticker import EngFormatter
 
     if axes is None:
         axes = pyplot.subplots(layout="constrained")[1]
-    axes.plot(*signal.decimated(PLOT_POINTS), label=plain(signal.name))
+    axes.plot(curve.time_second, curve.values, label=plain(curve.name))
     axes.xaxis.set_major_formatter(EngFormatter(unit="s"))
-    axes.yaxis.set_major_formatter(EngFormatter(unit=signal.unit))
+    axes.yaxis.set_major_formatter(EngFormatter(unit=curve.unit))
     axes.set_xlabel("circuit time")
-    axes.set_ylabel(plain(signal.description or signal.name))
+    axes.set_ylabel(plain(curve.description or curve.name))
     axes.legend()
     return axes
 
 
-def plot(signals: "Table", patterns: tuple[str, ...]) -> "list[Axes]":
-    """Signals over circuit time, decimated without losing peaks: one axes for each unit, with a
-    common time axis, and a cursor through all of them where the figure is interactive.
+def plot(curves: Sequence[Curve], title: str) -> "list[Axes]":
+    """Signals over circuit time: one axes for each unit, with a common time axis, and a cursor
+    through all of them where the figure is interactive.
 
     Raises:
-        ConfigurationError: a pattern fits nothing, or there are too many units.
+        ConfigurationError: there are too many units.
     """
     from matplotlib import pyplot
     from matplotlib.ticker import EngFormatter
     from matplotlib.widgets import MultiCursor
 
-    by_unit: dict[str, list[str]] = {}
-    for pattern in patterns or ("*",):
-        names = [pattern] if pattern in signals else signals.match(pattern)
-        if not names:
-            raise ConfigurationError(
-                f"No signal of {signals.path} fits '{pattern}'. It has "
-                f"{', '.join(signals.names[:10]) or 'none'}."
-            )
-        for name in names:
-            group = by_unit.setdefault(signals[name].unit, [])
-            if name not in group:
-                group.append(name)
+    by_unit: dict[str, list[Curve]] = {}
+    for curve in curves:
+        by_unit.setdefault(curve.unit, []).append(curve)
     if len(by_unit) > MOST_AXES:
         raise ConfigurationError(f"Signals of {len(by_unit)} units are too many for one figure.")
     figure, grid = pyplot.subplots(
@@ -95,15 +91,15 @@ def plot(signals: "Table", patterns: tuple[str, ...]) -> "list[Axes]":
         figsize=(8, 1.5 + 2.2 * len(by_unit)),
     )  # fmt: skip
     axes: list[Any] = list(grid[:, 0])
-    for axis, (unit, names) in zip(axes, by_unit.items(), strict=True):
-        for name in names:
-            axis.plot(*signals[name].decimated(PLOT_POINTS), lw=1.0, label=plain(name))
+    for axis, (unit, group) in zip(axes, by_unit.items(), strict=True):
+        for curve in group:
+            axis.plot(curve.time_second, curve.values, lw=1.0, label=plain(curve.name))
         axis.yaxis.set_major_formatter(EngFormatter(unit=unit))
         axis.grid(alpha=0.3)
-        axis.legend(loc="best", fontsize="small", ncols=int(np.ceil(len(names) / 12)))
+        axis.legend(loc="best", fontsize="small", ncols=int(np.ceil(len(group) / 12)))
     axes[-1].xaxis.set_major_formatter(EngFormatter(unit="s"))
     axes[-1].set_xlabel("circuit time")
-    figure.suptitle(plain(signals.path.name), fontsize="small")
+    figure.suptitle(plain(title), fontsize="small")
     if figure.canvas.manager is not None and figure.canvas.required_interactive_framework:
         figure.cosim_cursor = MultiCursor(None, axes, color="gray", lw=0.7)  # type: ignore[attr-defined]
     return axes

@@ -1,11 +1,12 @@
 """Reads traces: finished, broken off, or still being written."""
 
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import h5py
 
 from cosim.errors import TraceError
+from cosim.trace.notebook import trace_html
 from cosim.trace.provenance import Provenance
 from cosim.trace.record import check_schema, checking, open_for_reading
 from cosim.trace.schema import Event
@@ -135,6 +136,33 @@ class Trace(Table):
         """Why the run was interrupted or failed."""
         return self._snapshot.reason
 
+    def summary(self) -> dict[str, Any]:
+        """Facts as plain data: of a run, of an ensemble or of one of its members; values of signals
+        are not read.
+        """
+        provenance = self.provenance
+        return {
+            "path": str(self.path),
+            "status": self.status,
+            "reason": self.reason,
+            "members": self.member_statuses if self._rows is None else None,
+            "points": self.points,
+            "first_second": self._time(slice(0, 1)),
+            "last_second": self._time(slice(-1, None)),
+            "wall_time_second": self.wall_time_second,
+            "started": provenance.started,
+            "software": provenance.software,
+            "signals": self.facts,
+            "coupling": self.coupling.facts,
+            "events": [event._asdict() for event in self.events],
+        }
+
+    def _time(self, point: slice) -> float | None:
+        """None before the first point, and of an ensemble: its members have their own times."""
+        if self._rows is None or not self.points:
+            return None
+        return float(self.read("time", point)[0])
+
     def verify(self) -> None:
         """Read all anew and compare with the content hash that was stored at the end.
 
@@ -144,9 +172,7 @@ class Trace(Table):
         Snapshot(self.path, self._file).verify()
 
     def _repr_html_(self) -> str:
-        from cosim.trace.notebook import trace_html
-
-        return trace_html(self)
+        return trace_html(self.summary())
 
     def __repr__(self) -> str:
         who = "" if self._member is None else f", member {self._member}"

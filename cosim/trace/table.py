@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from cosim.errors import TraceError
+from cosim.errors import ConfigurationError, TraceError
 from cosim.trace.decimate import decimate
 from cosim.trace.measure import Measurements
+from cosim.trace.notebook import Curve, plot, plot_signal
 from cosim.trace.optional import optional
 from cosim.trace.record import Record
 from cosim.trace.schema import Signal, chunk_points
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
     from matplotlib.axes import Axes
+
+
+PLOT_POINTS = 8000
 
 
 class SignalView(Measurements):
@@ -66,9 +70,10 @@ class SignalView(Measurements):
 
     def plot(self, axes: "Axes | None" = None) -> "Axes":
         """Draw over circuit time, decimated without losing peaks; returns the axes."""
-        from cosim.trace.notebook import plot_signal
+        return plot_signal(self._curve(), axes)
 
-        return plot_signal(self, axes)
+    def _curve(self) -> Curve:
+        return Curve(self.name, self.unit, self.description, *self.decimated(PLOT_POINTS))
 
     def __repr__(self) -> str:
         return f"<SignalView {self.name}: {len(self)} points in {self.unit}; {self.description}>"
@@ -123,6 +128,12 @@ class Table:
             )
         return SignalView(self, self._record.signal(name))
 
+    @property
+    def facts(self) -> list[dict[str, str]]:
+        """Name, unit and description of each signal."""
+        signals = [self[name] for name in self.names]
+        return [{"name": s.name, "unit": s.unit, "description": s.description} for s in signals]
+
     def match(self, pattern: str) -> list[str]:
         """Names that fit a pattern with `*`, `?` and `[...]`, such as 'integrator_*.out'."""
         return fnmatch.filter(self._record.names, pattern)
@@ -153,10 +164,20 @@ class Table:
     def plot(self, *patterns: str) -> "list[Axes]":
         """Draw signals over circuit time, by name or pattern (default: all); returns the axes, one
         for each unit, with a common time axis.
-        """
-        from cosim.trace.notebook import plot
 
-        return plot(self, patterns)
+        Raises:
+            ConfigurationError: a pattern fits nothing, or there are too many units.
+        """
+        names: list[str] = []
+        for pattern in patterns or ("*",):
+            fitting = [pattern] if pattern in self else self.match(pattern)
+            if not fitting:
+                raise ConfigurationError(
+                    f"No signal of {self.path} fits '{pattern}'. It has "
+                    f"{', '.join(self.names[:10]) or 'none'}."
+                )
+            names += fitting
+        return plot([self[name]._curve() for name in dict.fromkeys(names)], self.path.name)
 
     def to_pandas(self) -> "pd.DataFrame":
         """All signals by name, indexed by circuit time."""

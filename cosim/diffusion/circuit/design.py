@@ -10,7 +10,8 @@ from cosim.circuits.analog_switch import AnalogSwitchSpec, analog_switch, on_res
 from cosim.circuits.dac import Converters, converters
 from cosim.circuits.multiplier import MultiplierSpec, multiplier
 from cosim.circuits.opamp import OpAmpSpec, op_amp
-from cosim.diffusion.circuit.mapping import MappedNetwork, frozen, map_score
+from cosim.diffusion.circuit.mapped_score import map_score
+from cosim.diffusion.circuit.mapping import MappedNetwork, frozen
 from cosim.diffusion.circuit.score_network import score_blocks
 from cosim.diffusion.circuit.score_source import AnalogScore, ScoreSource
 from cosim.diffusion.circuit.solver import Solver

@@ -8,15 +8,10 @@ Source of the window and levels: fact sheet, 'What this project decides' (0.02 t
 of write errors: section 3 there (10 % of the value, at most 20 %).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-if TYPE_CHECKING:
-    from cosim.diffusion.score.network import Score
 
 
 class ConductanceWindow(BaseModel):
@@ -153,40 +148,3 @@ def _written(
         again = generator.uniform(-bound, bound, siemens.shape)
         siemens = siemens * (1 + np.where(np.abs(error) > bound, again, error))
     return siemens
-
-
-def map_score(
-    score: "Score",
-    window: ConductanceWindow,
-    gains: Sequence[float] = (),
-    offsets: Sequence[float] = (),
-) -> tuple[MappedNetwork, ...]:
-    """Map every network of a score; of one with a negative weight the last layer is negated.
-
-    Args:
-        gains, offsets: of the circuit's outputs, as measured; the last layer is programmed so that
-            they come out right. None where they are empty.
-    """
-    mapped = []
-    for number, (weight, network) in enumerate(score.parts):
-        layers = network.weights_and_biases()
-        if len(gains):
-            matrix, bias = layers[-1]
-            gain, offset = np.asarray(gains), np.asarray(offsets)
-            layers[-1] = (matrix / gain[:, None], (bias - offset) / gain)
-        if weight < 0:
-            layers[-1] = (-layers[-1][0], -layers[-1][1])
-        # Each array of the solver is written with errors of its own.
-        first = number * len(layers)
-        mapped.append(
-            MappedNetwork(
-                tuple(
-                    map_layer(matrix, bias, window, first + layer)
-                    for layer, (matrix, bias) in enumerate(layers)
-                ),
-                network.frequencies.detach().double().numpy(),
-                network.offsets.detach().double().numpy(),
-                abs(weight),
-            )
-        )
-    return tuple(mapped)

@@ -15,10 +15,11 @@ import torch
 from torch import nn
 
 from cosim.diffusion.circuit.mapping import ConductanceWindow
+from cosim.diffusion.score.network import Exact
 
 
 @dataclass(frozen=True)
-class Hardware:
+class Hardware(Exact):
     """Noise and curves of a forward pass.
 
     Attributes:
@@ -36,7 +37,7 @@ class Hardware:
 
     def layer(self, linear: nn.Module, x: torch.Tensor) -> torch.Tensor:
         """A linear layer's output [..., outputs] for x [..., inputs], as it is read."""
-        total: torch.Tensor = linear(x)
+        total = super().layer(linear, x)
         if not self.read_noise:
             return total
         assert isinstance(linear, nn.Linear)
@@ -51,7 +52,7 @@ class Hardware:
     def activation(self, total: torch.Tensor) -> torch.Tensor:
         """What the hidden stages give out."""
         if self.curve is None:
-            return torch.relu(total)
+            return super().activation(total)
         inputs, outputs = torch.from_numpy(self.curve).to(total.dtype)
         inside = total.clamp(float(inputs[0]), float(inputs[-1]))
         after = torch.searchsorted(inputs, inside.detach()).clamp(1, len(inputs) - 1)

@@ -13,23 +13,29 @@ arXiv 2207.12598 (classifier-free guidance).
 import copy
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import nn
 
-if TYPE_CHECKING:
-    from cosim.diffusion.score.hardware import Hardware
-
 RING_FREQUENCIES = (0.26200, -0.81893, 0.24826, 0.41499, 0.03246, -0.27096, 0.07671)
 """The published bench's ring frequencies: fact sheet, section 4."""
 
 
-def apply(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """An exact layer."""
-    found: torch.Tensor = layer(x)
-    return found
+class Exact:
+    """How a forward pass is computed: layers and ReLUs as they are defined."""
+
+    def layer(self, linear: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        """A linear layer's output [..., outputs] for x [..., inputs]."""
+        total: torch.Tensor = linear(x)
+        return total
+
+    def activation(self, total: torch.Tensor) -> torch.Tensor:
+        """What the hidden stages give out."""
+        return torch.relu(total)
+
+
+EXACT = Exact()
 
 
 class ScoreNetwork(nn.Module):
@@ -73,7 +79,7 @@ class ScoreNetwork(nn.Module):
         x: torch.Tensor,
         t: torch.Tensor,
         offsets: torch.Tensor | None = None,
-        hardware: "Hardware | None" = None,
+        hardware: Exact = EXACT,
     ) -> tuple[list[torch.Tensor], torch.Tensor]:
         """Hidden activations, each [..., width], and the raw output [..., states].
 
@@ -81,16 +87,14 @@ class ScoreNetwork(nn.Module):
             x: states [..., states].
             t: diffusion time, [...] or a scalar.
             offsets: conditions [..., width] instead of the network's own.
-            hardware: noise and curves; None for exact layers and ReLUs.
+            hardware: what computes layers and activations.
         """
-        layer_of = apply if hardware is None else hardware.layer
-        activation = torch.relu if hardware is None else hardware.activation
         embedding = self.embedding(t) + (self.offsets if offsets is None else offsets)
         hidden = []
         for layer in self.linear_layers[:-1]:
-            x = activation(layer_of(layer, x) + embedding)
+            x = hardware.activation(hardware.layer(layer, x) + embedding)
             hidden.append(x)
-        return hidden, layer_of(self.linear_layers[-1], x)
+        return hidden, hardware.layer(self.linear_layers[-1], x)
 
     def raw_output(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """Output before the gain [..., states]: what the circuit's score nodes carry."""

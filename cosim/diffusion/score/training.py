@@ -22,7 +22,7 @@ from cosim.diffusion.score.metrics import (
     kl_nearest_neighbour,
     kl_pooled_histogram,
 )
-from cosim.diffusion.score.network import ConditionalScoreNetwork, Score, ScoreNetwork
+from cosim.diffusion.score.network import EXACT, ConditionalScoreNetwork, Exact, Score, ScoreNetwork
 from cosim.diffusion.score.sampling import EARLIEST_TIME, heun, initial_states
 from cosim.diffusion.score.tasks import Task, TrainingRecipe
 
@@ -59,7 +59,7 @@ def denoising_loss(
     points: torch.Tensor,
     labels: torch.Tensor | None,
     generator: torch.Generator,
-    hardware: Hardware | None = None,
+    hardware: Exact = EXACT,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Score-matching loss and saturation penalty of a batch of data points [batch, states], with
     their classes [batch] (-1 for none) where the network has a condition.
@@ -88,7 +88,7 @@ class _HiddenAndRaw(nn.Module):
         x: torch.Tensor,
         t: torch.Tensor,
         labels: torch.Tensor | None,
-        hardware: Hardware | None,
+        hardware: Exact,
     ) -> tuple[list[torch.Tensor], torch.Tensor]:
         if labels is None:
             return self.network.hidden_and_raw(x, t, hardware=hardware)
@@ -114,7 +114,7 @@ def train(
     recipe = recipe or task.recipe
     task = replace(task, recipe=recipe)
     generator = torch.Generator().manual_seed(seed)
-    hardware = None
+    hardware: Exact = EXACT
     if recipe.read_noise or activation_curve is not None:
         hardware = Hardware(generator, recipe.read_noise, activation_curve)
     with torch.random.fork_rng(devices=[]):

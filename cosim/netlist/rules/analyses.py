@@ -10,8 +10,9 @@ from cosim.errors import did_you_mean
 from cosim.netlist.elements import node_name, sensed_nodes, tokens_of
 from cosim.netlist.expression import constant
 from cosim.netlist.finding import Finding, found
-from cosim.netlist.model import GROUND, Parsed, Scope, Statement
+from cosim.netlist.model import GROUND, Parsed, Scope
 from cosim.netlist.parse import OUTPUTS
+from cosim.netlist.statement import Statement
 
 ANALYSES = (".op", ".dc", ".ac", ".noise", ".tran", ".pz", ".sens", ".tf", ".disto", ".sp", ".pss")
 

@@ -12,9 +12,10 @@ from cosim.netlist.expression import (
     read_expression,
 )
 from cosim.netlist.finding import Finding, found
-from cosim.netlist.model import Element, Parsed, Scope, Statement
+from cosim.netlist.model import Element, Parsed, Scope
 from cosim.netlist.numbers import number
 from cosim.netlist.parse import OUTPUTS
+from cosim.netlist.statement import Statement
 
 BUILT_IN = frozenset({"time", "temper", "hertz"})
 BEHAVIOURAL = "begrcl"

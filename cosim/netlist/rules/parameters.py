@@ -10,8 +10,9 @@ from importlib.resources import files
 
 from cosim.errors import did_you_mean
 from cosim.netlist.finding import Finding, found
-from cosim.netlist.model import Element, Model, Parsed, Scope, Statement
+from cosim.netlist.model import Element, Model, Parsed, Scope
 from cosim.netlist.numbers import number
+from cosim.netlist.statement import Statement
 
 PASSIVE = {"r": "resistor", "c": "capacitor", "l": "inductor"}
 KINDS = {
