@@ -11,6 +11,9 @@ from cosim.lockstep.block import Block
 from cosim.lockstep.scheme import Accepted, Prediction, Scheme
 from cosim.lockstep.watch import Watch
 
+Sources = tuple[list[float], list[float]]
+"""Base and slope of the external sources of a block."""
+
 
 @dataclass
 class Coupled:
@@ -29,13 +32,14 @@ class Coupled:
     block_second: float = 0.0
 
     @property
+    def is_continuous(self) -> bool:
+        """Whether its output is not held by its own nature."""
+        return self.block.sample_second is None and not self.block.discontinuous
+
+    @property
     def is_mixed(self) -> bool:
         """Whether its output is held in the netlist, but not by its own nature."""
-        return (
-            not self.scheme.IMPLICIT
-            and self.block.sample_second is None
-            and not self.block.discontinuous
-        )
+        return not self.scheme.IMPLICIT and self.is_continuous
 
     def carried(self, elapsed_second: float, volts: np.ndarray) -> np.ndarray:
         """The output volts in the netlist [outputs]."""
@@ -75,8 +79,8 @@ class Coupled:
             check("time derivative", said.by_time, (count,))
         return said
 
-    def predict(self, said: Accepted, *, jumped: bool = False) -> tuple[list[float], list[float]]:
-        """Predict from here on; returns base and slope of its external sources.
+    def predict(self, said: Accepted, *, jumped: bool = False) -> Sources:
+        """Predict from here on.
 
         Args:
             jumped: the output did, and is not to go on as it went.
@@ -100,7 +104,12 @@ class Coupled:
                 last_time_second=said.time_second,
             ) from error
 
-    def _sources(self, prediction: Prediction) -> tuple[list[float], list[float]]:
+    def predict_moved(self, prediction: Prediction, added_volt: np.ndarray) -> Sources:
+        """Predict so, with something added to the outputs [outputs]."""
+        self.prediction = prediction._replace(offset=prediction.offset + added_volt)
+        return self._sources(self.prediction)
+
+    def _sources(self, prediction: Prediction) -> Sources:
         offset, slope, jacobian = prediction
         count = len(self.block.outputs)
         if slope is None:

@@ -21,7 +21,7 @@ class CouplingEvent:
     """Something about a coupling that the user has to know.
 
     Attributes:
-        kind: "coupling_error", "tolerance", "jump", "accumulation", "late_sample".
+        kind: "unstable", "coupling_error", "tolerance", "jump", "accumulation", "late_sample".
         block: its name.
         time_second: when it was worst.
         message: one sentence or two.
@@ -70,6 +70,8 @@ class Findings:
 
     Attributes:
         loop_gain, amplification: as of `CouplingReport`.
+        unstable: gain beyond 1 of a loop at the operating point, and the nodes that it goes
+            through.
         error_volt: largest coupling error, jumps apart [outputs]; `error_second`: when.
         low, high: volts of the output [outputs].
         accumulated: integral of the error over time; `steepest` slope of the output.
@@ -84,6 +86,7 @@ class Findings:
     stepping: Stepping
     loop_gain: float = math.nan
     amplification: float = 1.0
+    unstable: tuple[float, list[str]] | None = None
     error_volt: np.ndarray = field(default_factory=lambda: np.zeros(1))
     error_second: float = 0.0
     low: np.ndarray = field(default_factory=lambda: np.zeros(1))
@@ -152,6 +155,19 @@ class Findings:
         def tell(kind: str, time_second: float, message: str, grave: bool) -> None:
             events.append(CouplingEvent(kind, name, time_second, message, grave))
 
+        if self.unstable is not None:
+            gain, nodes = self.unstable
+            where = ", ".join(f"node '{node}'" for node in nodes)
+            tell(
+                "unstable",
+                0.0,
+                f"The transient starts at an unstable operating point: the loop of block '{name}' "
+                f"through {where} has a gain of {gain:.3g} there, and what returns with more than "
+                "1 grows. A real circuit never stays there (a latch on its ridge, an oscillator at "
+                "rest); this one does, or leaves it by rounding. Choose a side: give an initial "
+                "condition (`.ic`) to a node that stores it; or correct the sign of the feedback.",
+                True,
+            )
         part = self.amplification * report.largest_error_volt / report.range_volt
         if self.calls and self.block.sample_second is None and part > WORTH_TELLING_PART:
             through = (

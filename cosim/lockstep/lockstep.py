@@ -22,7 +22,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cosim.lockstep.block import Block
-from cosim.lockstep.coupled import Coupled
+from cosim.lockstep.coupled import Coupled, Sources
 from cosim.lockstep.findings import CouplingEvent, CouplingReport
 from cosim.lockstep.scheme import Accepted, Scheme
 from cosim.lockstep.settling import Settling
@@ -95,16 +95,17 @@ class Lockstep:
         self.external_index = {name: index for index, name in enumerate(names)}
         self.base = [0.0] * len(names)
         self.slope = [0.0] * len(names)
-        self._settling = Settling(self._coupled, self._set, start_second)
+        self._settling = Settling(self._coupled, self._put, start_second)
         self._settled = not (blocks and settles)
         self.repeats = False
         volts = np.asarray(initial_volts, dtype=float)
         for coupled in self._coupled:
             own_volts = volts[coupled.inputs]
             if coupled.block.sample_second is not None:
-                self._set(coupled, Accepted(start_second, own_volts, coupled.block.initial_volt))
+                said = Accepted(start_second, own_volts, coupled.block.initial_volt)
+                self._put(coupled, coupled.predict(said))
                 continue
-            self._set(coupled, coupled.evaluate(start_second, own_volts))
+            self._put(coupled, coupled.predict(coupled.evaluate(start_second, own_volts)))
             coupled.block.restore(coupled.snapshot)
             coupled.block_second = 0.0  # the first evaluation may compile or load
 
@@ -169,7 +170,7 @@ class Lockstep:
             jumped = coupled.watch.take(
                 time_second, elapsed, own_volts, carried, computed, self._control.at_floor
             )
-            self._set(coupled, said, jumped=jumped)
+            self._put(coupled, coupled.predict(said, jumped=jumped))
             if not sampled:
                 error[coupled.outputs] = carried - computed
         if communicates:
@@ -209,8 +210,6 @@ class Lockstep:
         )
         return True
 
-    def _set(self, coupled: Coupled, said: Accepted, *, jumped: bool = False) -> None:
-        """Predict a block's outputs from here on."""
-        base, slope = coupled.predict(said, jumped=jumped)
-        self.base[coupled.externals] = base
-        self.slope[coupled.externals] = slope
+    def _put(self, coupled: Coupled, predicted: Sources) -> None:
+        """A block's sources, from here on."""
+        self.base[coupled.externals], self.slope[coupled.externals] = predicted

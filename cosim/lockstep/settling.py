@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from cosim.errors import CouplingError
-from cosim.lockstep.coupled import Coupled
+from cosim.lockstep.coupled import Coupled, Sources
 from cosim.lockstep.operating_point import ATTEMPTS, LoopGain, OperatingPoint
-from cosim.lockstep.scheme import Accepted
+from cosim.lockstep.scheme import Accepted, Prediction
 
 
 class Settling:
@@ -15,23 +15,22 @@ class Settling:
 
     Args:
         coupled: the blocks.
-        predict: gives to the netlist what a block says.
+        put: gives a block's sources to the netlist.
         start_second: circuit time of the operating point.
     """
 
     def __init__(
         self,
         coupled: Sequence[Coupled],
-        predict: Callable[[Coupled, Accepted], None],
+        put: Callable[[Coupled, Sources], None],
         start_second: float,
     ) -> None:
-        self._coupled, self._predict, self._start_second = coupled, predict, start_second
-        self._mixed = np.array(
-            [one.is_mixed for one in coupled for _ in one.block.outputs], dtype=bool
-        )
+        self._coupled, self._put, self._start_second = coupled, put, start_second
+        self._mixed = self._of_outputs(lambda one: one.is_mixed)
         self._operating_point = OperatingPoint(self._mixed)
         self._loop_gain: LoopGain | None = None
-        self._solution: np.ndarray | None = None
+        self._predictions: list[Prediction] = []
+        self._measured = False
 
     def attempt(self, time_second: float, volts: np.ndarray) -> list[Accepted | None] | None:
         """What the blocks say at the operating point; None if it has to be solved for again.
@@ -52,47 +51,59 @@ class Settling:
         for coupled, evaluated in zip(self._coupled, found, strict=True):
             if evaluated is not None:
                 computed[coupled.outputs] = evaluated.output
-        following = self._following(carried, computed)
-        if following is None:
+        if self._measured:
             return found
-        for coupled, evaluated in zip(self._coupled, found, strict=True):
-            if evaluated is not None:
+        if self._loop_gain is None and not self._operating_point.consistent(carried, computed):
+            following = self._operating_point.following(carried, computed)
+            for coupled, evaluated in zip(self._coupled, found, strict=True):
+                if evaluated is not None:
+                    if not coupled.scheme.IMPLICIT:
+                        evaluated = evaluated._replace(output=following[coupled.outputs])
+                    self._put(coupled, coupled.predict(evaluated))
+            if self._operating_point.attempts > ATTEMPTS:
+                self._raise_no_operating_point(carried, computed, volts)
+        elif not self._measure(carried, computed):
+            return found
+        for coupled in self._coupled:
+            if coupled.block.sample_second is None:
                 coupled.block.restore(coupled.snapshot)
-                implicit = coupled.scheme.IMPLICIT
-                if not implicit:
-                    evaluated = evaluated._replace(output=following[coupled.outputs])
-                if self._loop_gain is None or not implicit:
-                    self._predict(coupled, evaluated)
-        if self._operating_point.attempts > ATTEMPTS:
-            self._raise_no_operating_point(carried, computed, volts)
         return None
 
-    def _following(self, carried: np.ndarray, computed: np.ndarray) -> np.ndarray | None:
-        """Outputs with which to solve again; None if this is the operating point."""
+    def _measure(self, carried: np.ndarray, computed: np.ndarray) -> bool:
+        """Take a step in measuring the loops' gain; False if there is no loop to be measured."""
         if self._loop_gain is None:
-            if not self._operating_point.consistent(carried, computed):
-                return self._operating_point.following(carried, computed)
-            moved = np.flatnonzero(self._mixed)
+            moved = np.flatnonzero(self._of_outputs(lambda one: one.is_continuous))
             if not 0 < len(moved) <= LoopGain.MOST:
-                return None
-            self._loop_gain = LoopGain(moved, carried, computed)
-            self._solution = carried
-            return self._loop_gain.following()
-        if self._solution is None:
-            return None
-        self._loop_gain.take(computed)
-        following = self._loop_gain.following()
-        if following is None:
-            following, self._solution = self._solution, None
-            self._tell_loop_gain(self._loop_gain)
-        return following
+                return False
+            self._loop_gain = LoopGain(moved, self._mixed[moved], carried, computed)
+            self._predictions = [coupled.prediction for coupled in self._coupled]
+        else:
+            self._loop_gain.take(carried, computed)
+        added = self._loop_gain.following()
+        if added is None:
+            self._measured, added = True, np.zeros_like(carried)
+            self._tell(self._loop_gain)
+        for coupled, prediction in zip(self._coupled, self._predictions, strict=True):
+            if coupled.is_continuous:
+                self._put(coupled, coupled.predict_moved(prediction, added[coupled.outputs]))
+        return True
 
-    def _tell_loop_gain(self, found: LoopGain) -> None:
-        largest = float(np.abs(np.linalg.eigvals(found.gain)).max())
+    def _tell(self, found: LoopGain) -> None:
         for coupled in self._coupled:
+            findings = coupled.watch.findings
+            if coupled.is_continuous:
+                findings.loop_gain = found.largest
             if coupled.is_mixed:
-                coupled.watch.findings.loop_gain = largest
-                coupled.watch.findings.amplification = found.amplification
+                findings.amplification = found.amplification
+        if found.unstable is not None:
+            gain, outputs = found.unstable
+            nodes = [node for coupled in self._coupled for node in coupled.block.outputs]
+            first = next(one for one in self._coupled if one.outputs.stop > outputs[0])
+            first.watch.findings.unstable = (gain, [nodes[output] for output in outputs])
+
+    def _of_outputs(self, of: Callable[[Coupled], bool]) -> np.ndarray:
+        """Which outputs belong to such blocks [outputs]."""
+        return np.array([of(one) for one in self._coupled for _ in one.block.outputs], dtype=bool)
 
     def _raise_no_operating_point(
         self, carried: np.ndarray, computed: np.ndarray, volts: np.ndarray

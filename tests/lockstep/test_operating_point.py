@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
 
 from cosim.engine.worker import WorkerPool
 from cosim.errors import CouplingError
@@ -43,6 +44,73 @@ def test_nonlinear_loop_of_two_blocks(pool: WorkerPool, scheme: type[Scheme]) ->
     a, b = points.values[0]
     assert a == pytest.approx(np.tanh(3 * b), abs=5e-6)
     assert b == pytest.approx(1 - a**3, abs=5e-6)
+
+
+class Latch(torch.nn.Module):
+    def forward(self, volts: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(3 * volts)
+
+
+LATCH = "R1 u x 1k\nC1 x 0 1n\nR2 x 0 100k"
+TWO = "R1 u x 1k\nC1 x 0 1n\nR2 v y 1k\nC2 y 0 1n"
+UNSTABLE = {
+    # name: (body, blocks, gain, the nodes of the loop)
+    "latch on its ridge": (LATCH, [Block(Latch(), ["x"], ["u"], name="latch")], 2.97, "node 'u'"),
+    "loop through two blocks": (
+        TWO,
+        [
+            Block(lambda v: 2 * np.tanh(v), ["x"], ["v"], name="latch"),
+            Block(lambda v: 3 * v, ["y"], ["u"], name="other"),
+        ],
+        np.sqrt(6),
+        "node 'v', node 'u'",
+    ),
+    "two loops through one block": (  # of which det(1 - gain) > 0 tells nothing
+        TWO, [Block(lambda v: 2 * np.tanh(v), ["x", "y"], ["u", "v"], name="latch")], 2, "node",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("scheme", BUILT_IN)
+@pytest.mark.parametrize("name", UNSTABLE)
+def test_unstable_operating_point_is_told(
+    pool: WorkerPool, scheme: type[Scheme], name: str
+) -> None:
+    """ngspice rests on it to the end of the transient."""
+    body, blocks, gain, nodes = UNSTABLE[name]
+    points, finished = pool.run_one(
+        coupled(body, blocks, scheme=scheme, stop=1e-6, step=1e-8, saved=["x"])
+    )
+    assert np.abs(points.values).max() < 1e-6
+    (event,) = (event for event in finished.events if event.kind == "unstable")
+    assert event.grave
+    assert event.block == "latch"
+    assert nodes in event.message
+    assert finished.coupling[0].loop_gain == pytest.approx(gain, rel=1e-3)
+
+
+STABLE = {
+    "latch that has fallen": (f"{LATCH}\n.ic v(x)=0.5", UNSTABLE["latch on its ridge"][1]),
+    "loop of opposite signs": (
+        TWO,
+        [
+            Block(lambda v: 2 * np.tanh(v), ["x"], ["v"], name="latch"),
+            Block(lambda v: -3 * v, ["y"], ["u"], name="other"),
+        ],
+    ),
+    "rotation": (TWO, [Block(lambda v: 2 * np.array([v[1], -v[0]]), ["x", "y"], ["u", "v"])]),
+}
+
+
+@pytest.mark.parametrize("scheme", BUILT_IN)
+@pytest.mark.parametrize("name", STABLE)
+def test_stable_operating_point_is_not_said_to_be_unstable(
+    pool: WorkerPool, scheme: type[Scheme], name: str
+) -> None:
+    body, blocks = STABLE[name]
+    job = coupled(body, blocks, scheme=scheme, stop=1e-7, step=1e-8, saved=["x"])
+    _, finished = pool.run_one(job)
+    assert not [event for event in finished.events if event.kind == "unstable"]
 
 
 def test_no_operating_point_is_an_error(pool: WorkerPool) -> None:

@@ -50,7 +50,8 @@ def test_wrong_answers_are_told(pool: WorkerPool, scheme: type[Scheme], name: st
     wrong = np.abs(points.values[:, 0] - exact).max() / np.ptp(exact)
     if scheme is Linearised:
         assert wrong < 0.01
-        assert not any(event.grave for event in finished.events)
+        grave = [event.kind for event in finished.events if event.grave]
+        assert grave == (["unstable"] if name == "divider 1.5" else [])
         return
     second = SecondRun(job, lambda: nullcontext(pool))
     second.see(points)
