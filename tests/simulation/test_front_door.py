@@ -100,7 +100,7 @@ def test_a_trace_that_is_there_is_kept(low_pass: cosim.Netlist, step: Trace) -> 
     before = step.path.read_bytes()
     with pytest.raises(cosim.TraceError, match="exists"):
         cosim.simulate(low_pass, stop="1u", to=step.path)
-    with pytest.raises(cosim.ConfigurationError, match="no coupling scheme 'implicit'"):
+    with pytest.raises(cosim.ConfigurationError, match="no scheme 'implicit'"):
         cosim.simulate(low_pass, stop="1u", to=step.path, scheme="implicit", overwrite=True)
     assert step.path.read_bytes() == before
 
