@@ -153,7 +153,7 @@ def main(handle: int) -> None:
         try:
             member, pickled = connection.recv()
         except EOFError:
-            return
+            os._exit(0)  # torch alone would take a second to clear its memory
         try:
             simulation: Simulation = pickle.loads(pickled)  # noqa: S301  # the parent's
         except Exception as error:

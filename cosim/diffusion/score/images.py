@@ -46,13 +46,17 @@ STROKES: dict[str, tuple[tuple[Point, ...], ...]] = {
 """Pen strokes in the unit square, from the upper left."""
 
 
-def drawn_letters(seed: int) -> LabelledImages:
+def drawn_letters(seed: int, each: int = EACH) -> LabelledImages:
     """Letters H, K and U as by many hands: each stroke bends, each letter leans, in pens of
     several widths; the same ones for the same seed.
+
+    Args:
+        seed: of all draws.
+        each: number of images of a letter.
     """
     generator = np.random.default_rng(seed)
-    images = [_drawn(strokes, generator) for strokes in STROKES.values() for _ in range(EACH)]
-    labels = np.repeat(np.arange(len(STROKES)), EACH)
+    images = [_drawn(strokes, generator) for strokes in STROKES.values() for _ in range(each)]
+    labels = np.repeat(np.arange(len(STROKES)), each)
     return LabelledImages(np.array(images), labels, f"drawn strokes, seed {seed}")
 
 
