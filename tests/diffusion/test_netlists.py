@@ -1,5 +1,6 @@
 """The committed netlists: what the generators write, and right in plain ngspice."""
 
+import functools
 import re
 import subprocess
 
@@ -7,14 +8,17 @@ import numpy as np
 import pytest
 
 from cosim.characterise.benches import BENCHES
+from cosim.diffusion import netlists
 from cosim.diffusion.config import RunConfig
 from cosim.diffusion.golden import PROJECT_NETLISTS
-from cosim.diffusion.netlists import block_netlist, finest, generated
+from cosim.diffusion.netlists import block_netlist, finest
 from cosim.diffusion.run import Run
 from cosim.diffusion.score.sampling import reference_solution
 from cosim.engine.library import find_library
 from cosim.engine.session import NgspiceSession
 from tests.plain_ngspice import run_batch
+
+generated = functools.cache(netlists.generated)  # all of them take a second
 
 COLUMN = 15
 """Characters of a name that ngspice prints above a column."""

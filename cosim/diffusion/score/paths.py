@@ -1,7 +1,7 @@
 """Whole solutions of many samples at once, to compare circuits with: Runge-Kutta in equal steps.
 
 The equations are those of `sampling.reference_solution` and `held_noise_solution`, which solve one
-sample to 1e-10 and 1e-7; here all samples share each evaluation of the network, so that every
+sample more exactly; here all samples share each evaluation of the network, so that every
 member of an ensemble can be judged. Between steps: cubic Hermite interpolation. With STEPS steps
 the error is below 1e-5 of the range (tests/diffusion/test_paths.py).
 Source: Hairer, Norsett and Wanner, Solving Ordinary Differential Equations I, sections II.1, II.6.
