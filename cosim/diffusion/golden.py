@@ -37,7 +37,13 @@ OF_NETLISTS: Mapping[str, Tolerances] = {
     "crossbar": Tolerances(relative=1e-3, time_second=20e-12),
     "dac": Tolerances(relative=5e-3),
     "dac_bits": Tolerances(relative=3e-3),
-    "decoder": Tolerances(relative=2e-3, time_second=1e-9),
+    "decoder": Tolerances(
+        relative=2e-3,
+        signals={
+            "word_line_*": Tolerance(absolute=20e-6, relative=2e-3),
+            "*#branch": Tolerance(relative=2e-3, time_second=1e-9),
+        },
+    ),
     "integrator_handover": Tolerances(relative=1e-2),
     "solver_circle": Tolerances(relative=5e-3),
     "solver_circle_transistor": Tolerances(
