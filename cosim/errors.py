@@ -6,7 +6,8 @@ only with `--debug`.
 
 import difflib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -60,13 +61,20 @@ class EngineError(CosimError):
 
 
 class LimitError(CosimError):
-    """A run that ended, beyond what its `[limits]` allow; `lines` is its report, a line each."""
+    """A run that ended, beyond what its `[limits]` allow.
+
+    Attributes:
+        lines: its report, a line each.
+        facts: the same as plain data.
+    """
 
     exit_code = 8
 
-    def __init__(self, message: str, lines: Sequence[str] = ()) -> None:
+    def __init__(
+        self, message: str, lines: Sequence[str] = (), facts: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(message)
-        self.lines = tuple(lines)
+        self.lines, self.facts = tuple(lines), dict(facts or {})
 
 
 class LibraryNotFoundError(EngineError):

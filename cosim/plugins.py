@@ -28,6 +28,27 @@ class PluginWarning(UserWarning):
 
 
 @dataclass(frozen=True)
+class Plugin:
+    """An entry point that is installed.
+
+    Attributes:
+        kind: of `Registry`.
+        name: by which it is asked for.
+        value: "module:object".
+        origin: the distribution that it comes from, with its version.
+        file: of the module; empty if it was not found.
+        fault: why it cannot be used; empty if it can.
+    """
+
+    kind: str
+    name: str
+    value: str
+    origin: str
+    file: str
+    fault: str = ""
+
+
+@dataclass(frozen=True)
 class Registry(Generic[Thing]):
     """The things of a kind by their names: built-in ones, then those of entry points.
 
@@ -93,6 +114,19 @@ class Registry(Generic[Thing]):
                 found[name] = self.find(name)
             except ConfigurationError as error:
                 warnings.warn(str(error), PluginWarning, stacklevel=2)
+        return found
+
+    def installed(self) -> list[Plugin]:
+        """The plug-ins of this kind; to find their faults, each is loaded."""
+        found = []
+        for entry in self._entries():
+            fault = ""
+            try:
+                self.find(entry.name)
+            except ConfigurationError as error:
+                fault = str(error)
+            file = getattr(sys.modules.get(entry.module), "__file__", None) or ""
+            found.append(Plugin(self.kind, entry.name, entry.value, _origin(entry), file, fault))
         return found
 
     def defined_in(self, path: Path) -> bool:

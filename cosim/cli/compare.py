@@ -19,6 +19,7 @@ from cosim.cli.app import (
     console,
     error_console,
     interruptible,
+    print_json,
     progress_bar,
 )
 from cosim.terminal import Terminal
@@ -142,34 +143,46 @@ GoldenNames = Annotated[list[str] | None, typer.Argument(help="Such as integrato
 
 
 @golden_app.command("list")
-def golden_list(debug: Debug = False) -> None:
+def golden_list(as_json: Json = False, debug: Debug = False) -> None:
     """Show the golden traces, and why each was taken."""
     from cosim.diffusion.golden import PROJECT_GOLDEN
     from cosim.trace import Trace
     from cosim.trace.golden import reason
 
+    listed = []
     for path in sorted(PROJECT_GOLDEN.glob("*.h5")):
-        golden = Trace.open(path)
-        taken, size = golden.provenance.started[:10], f"{path.stat().st_size / 1024:.0f} kB"
-        console.print(f"{path.stem:28} {taken} {size:>7}  {reason(golden)}", soft_wrap=True)
+        with Trace.open(path) as golden:
+            taken, why = golden.provenance.started, reason(golden)
+        size_byte = path.stat().st_size
+        listed.append({"name": path.stem, "taken": taken, "bytes": size_byte, "reason": why})
+        if not as_json:
+            size = f"{size_byte / 1024:.0f} kB"
+            console.print(f"{path.stem:28} {taken[:10]} {size:>7}  {why}", soft_wrap=True)
+    if as_json:
+        print_json(listed)
 
 
 @golden_app.command("update")
 def golden_update(
     names: GoldenNames = None,
     why: Annotated[str, typer.Option(help="The reason, which the golden trace will hold.")] = "",
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Simulate netlists anew and take the results for golden."""
     from cosim.diffusion.golden import PROJECT_GOLDEN, take_golden
 
+    taken = {}
     for name, scratch in _each_golden(names or []):
-        path = take_golden(name, PROJECT_GOLDEN, why, scratch)
-        console.print(f"golden   {path}", highlight=False, soft_wrap=True, markup=False)
+        taken[name] = str(take_golden(name, PROJECT_GOLDEN, why, scratch))
+        if not as_json:
+            console.print(f"golden   {taken[name]}", highlight=False, soft_wrap=True, markup=False)
+    if as_json:
+        print_json(taken)
 
 
 @golden_app.command("check")
-def golden_check(names: GoldenNames = None, debug: Debug = False) -> None:
+def golden_check(names: GoldenNames = None, as_json: Json = False, debug: Debug = False) -> None:
     """Simulate netlists anew and compare with the golden traces.
 
     Where that cannot tell, a netlist is run again with points where the golden trace has its own.
@@ -178,14 +191,29 @@ def golden_check(names: GoldenNames = None, debug: Debug = False) -> None:
     from cosim.diffusion.golden import PROJECT_GOLDEN, judge
     from cosim.trace.compare import Verdict, failing_rows
 
-    verdicts = []
+    verdicts, failing = {}, {}
     for name, scratch in _each_golden(names or []):
-        verdict, rows = judge(name, PROJECT_GOLDEN, scratch)
-        verdicts.append(verdict)
-        console.print(f"{name:28} {verdict}", highlight=False)
-        for row in failing_rows(rows):
+        verdicts[name], rows = judge(name, PROJECT_GOLDEN, scratch)
+        failing[name] = failing_rows(rows)
+        if as_json:
+            continue
+        console.print(f"{name:28} {verdicts[name]}", highlight=False)
+        for row in failing[name]:
             console.print("  " + "  ".join(row.values()), highlight=False, soft_wrap=True)
-    _exit_by(Verdict.of(verdicts))
+    verdict = Verdict.of(list(verdicts.values()))
+    if as_json:
+        each = {
+            name: {
+                "verdict": one,
+                "failing": [
+                    {title or "verdict": cell for title, cell in row.items()}
+                    for row in failing[name]
+                ],
+            }
+            for name, one in verdicts.items()
+        }
+        print_json({"verdict": verdict, "netlists": each})
+    _exit_by(verdict)
 
 
 def _each_golden(names: list[str]) -> Iterator[tuple[str, Path]]:

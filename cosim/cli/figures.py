@@ -8,7 +8,7 @@ from rich.progress import (
     TaskProgressColumn,
 )
 
-from cosim.cli.app import Debug, app, console, interruptible, progress_bar
+from cosim.cli.app import Debug, Json, app, console, interruptible, print_json, progress_bar
 
 
 @app.command()
@@ -26,6 +26,7 @@ def figures(
     quick: Annotated[
         bool, typer.Option("--quick", help="A tenth of the samples, macro blocks: minutes.")
     ] = False,
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Make the figures of the blocks and the paper's system, with data, and a page of them."""
@@ -36,6 +37,7 @@ def figures(
     folder = output or PROJECT_FIGURES
     make_folder(folder)
     missing = [name for name in wanted if force or not (folder / f"{name}.png").is_file()]
+    drawn: list[str] = []
     with (
         interruptible("Figures that were made are kept; the same command makes the others."),
         progress_bar(TaskProgressColumn()) as progress,
@@ -46,9 +48,13 @@ def figures(
         )
         for _, path in made:
             progress.update(bar, advance=1)
-            console.print(f"figure   {path}", highlight=False, soft_wrap=True)
+            drawn.append(str(path))
+            if not as_json:
+                console.print(f"figure   {path}", highlight=False, soft_wrap=True)
     page = (folder.parent if output is None else folder) / "README.md"
     write_text(page, gallery(folder, page))
-    for name in wanted:
-        if name not in missing:
-            console.print(f"is there {folder / name}.png", highlight=False, soft_wrap=True)
+    present = [str(folder / f"{name}.png") for name in wanted if name not in missing]
+    if as_json:
+        print_json({"made": drawn, "present": present})
+    for there in () if as_json else present:
+        console.print(f"is there {there}", highlight=False, soft_wrap=True)

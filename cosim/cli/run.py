@@ -1,9 +1,8 @@
 """The application's main job: `cosim run`, and `cosim serve` for a score in another process."""
 
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -14,15 +13,21 @@ from rich.progress import (
 from cosim.cli.app import (
     Debug,
     Fidelities,
+    Json,
     app,
     console,
+    error_console,
     interruptible,
     nested,
+    print_json,
     progress_bar,
     without_none,
 )
 from cosim.cli.training import train_with_progress
 from cosim.errors import LimitError
+
+if TYPE_CHECKING:
+    from cosim.diffusion.report import Outcome
 
 
 @app.command()
@@ -69,6 +74,7 @@ def run(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted or failed run.")
     ] = False,
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Train if needed, generate the netlist, simulate, record the trace and draw it."""
@@ -99,7 +105,7 @@ def run(
     }
     job = Run(parse(merge(values, without_none(given)), where))
     config = job.config
-    lines: Sequence[str] = ()
+    said: Outcome | LimitError
     beyond: LimitError | None = None
     with interruptible(
         "The trace holds what was recorded, and opens as usual; --resume goes on with it."
@@ -111,7 +117,7 @@ def run(
         with progress_bar(TaskProgressColumn()) as progress:
             bar = progress.add_task(f"{config.name}: simulate", total=1.0)
             try:
-                outcome = job.execute(
+                said = job.execute(
                     output,
                     overwrite=force,
                     resume=resume,
@@ -119,10 +125,11 @@ def run(
                         bar, completed=fraction, description=f"{config.name}: {doing}"
                     ),
                 )
-                lines = outcome.lines
             except LimitError as error:  # all is written, and the report is to be seen
-                lines, beyond = error.lines, error
-    for line in lines:
+                said = beyond = error
+    if as_json:
+        print_json(said.facts)
+    for line in () if as_json else said.lines:
         console.print(escape(line), highlight=False, soft_wrap=True)
     if beyond is not None:
         raise beyond
@@ -130,7 +137,7 @@ def run(
 
 def _announce_exchange(folder: Path) -> None:
     """Say how to start what the run will wait for."""
-    console.print(
+    error_console.print(
         f"waits    for a server of the score: start `cosim serve {shlex.quote(str(folder))}`, or "
         "another by cosim/docs/how-to/serve_the_score.md",
         highlight=False, soft_wrap=True, markup=False,

@@ -49,11 +49,14 @@ def info(path: TraceFile, as_json: Json = False, debug: Debug = False) -> None:
 
 
 @trace_app.command()
-def verify(path: TraceFile, debug: Debug = False) -> None:
+def verify(path: TraceFile, as_json: Json = False, debug: Debug = False) -> None:
     """Check a finished trace against its content hash."""
     from cosim.trace import Trace
 
     Trace.open(path).verify()
+    if as_json:
+        print_json({"path": str(path), "as_recorded": True})
+        return
     console.print(f"{escape(str(path))}: every value is as it was recorded.", highlight=False)
 
 

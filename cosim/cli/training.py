@@ -13,11 +13,13 @@ from rich.progress import (
 from cosim.cli.app import (
     Debug,
     Fidelities,
+    Json,
     app,
     console,
     error_console,
     interruptible,
     nested,
+    print_json,
     progress_bar,
 )
 from cosim.errors import ConfigurationError
@@ -31,8 +33,8 @@ def train_with_progress(
     folder: Path | None,
     data: Path | None = None,
     hardware: bool = False,
-) -> Path:
-    """Train and store a task's model; the folder it is in."""
+) -> tuple[Path, dict[str, float]]:
+    """Train and store a task's model; the folder it is in, and how good it is."""
     import torch
 
     from cosim.diffusion.score.model_files import PROJECT_MODELS
@@ -73,9 +75,7 @@ def train_with_progress(
     card = save_model(
         definition, trained.network, seed, evaluate(definition, trained, seed), folder
     )
-    for name, value in card.metrics.items():
-        console.print(f"{name:26} {value:.4g}", highlight=False)
-    return folder
+    return folder, card.metrics
 
 
 @app.command()
@@ -95,11 +95,17 @@ def train(
             "--hardware", help="Aware of clipped weights, read noise and the measured ReLU."
         ),
     ] = False,
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Train the score model of a task and store it with its card."""
     with interruptible("The model in the folder is as it was."):
-        folder = train_with_progress(task, seed, output, data, hardware)
+        folder, metrics = train_with_progress(task, seed, output, data, hardware)
+    if as_json:
+        print_json({"model": str(folder), "metrics": metrics})
+        return
+    for name, value in metrics.items():
+        console.print(f"{name:26} {value:.4g}", highlight=False)
     console.print(f"model  {folder}", highlight=False, soft_wrap=True)
 
 
@@ -115,7 +121,7 @@ def _train_codec(task: str, seed: int, data: Path | None, progress: Progress) ->
     )  # fmt: skip
     save_codec(codec, PROJECT_MODELS)
     load_codec.cache_clear()
-    console.print(
+    error_console.print(
         f"images   {codec.card.source}: classifier right on {codec.card.held_out_accuracy:.4f} of "
         f"those held out, {codec.card.decoded_accuracy:.4f} after coding and decoding",
         highlight=False, soft_wrap=True,
@@ -126,6 +132,7 @@ def _train_codec(task: str, seed: int, data: Path | None, progress: Progress) ->
 def calibrate(
     task: Annotated[str, typer.Argument(help="The task whose score network is measured.")],
     fidelity: Fidelities = None,
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Measure gain and offset of a score network in ngspice: the table for a run file."""
@@ -136,6 +143,9 @@ def calibrate(
     levels = nested("--fidelity", fidelity or ["all=macro"])
     values = {"name": "calibration", "task": task, "score": "analog", "fidelity": levels}
     found = fit(Run(parse(values, "The command line")))
+    if as_json:
+        print_json(vars(found))
+        return
     console.print(found.toml, highlight=False, markup=False, end="")
     error_console.print(
         f"largest error of the score {100 * found.error:.3f} % of its range, after the fit "

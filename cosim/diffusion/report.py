@@ -3,8 +3,9 @@
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -125,6 +126,24 @@ class Outcome:
         return [*lines, f"netlist  {self.netlist_path}   (try: ngspice -b {self.netlist_path})"]
 
     @property
+    def facts(self) -> dict[str, Any]:
+        """The report as plain data; errors are parts of the reference's range."""
+        cloud = self.cloud
+        divergences = None if cloud is None else {
+            name: getattr(cloud, name)
+            for name in ("kl_circuit", "kl_software", "pooled_circuit", "pooled_software")
+        }  # fmt: skip
+        return {
+            "trace": str(self.trace_path),
+            "figures": [str(path) for path in self.figures],
+            "netlist": str(self.netlist_path),
+            "size": self.size,
+            "members": [asdict(verdict) for verdict in self.verdicts],
+            "statistics": self.statistics and asdict(self.statistics),
+            "divergences_nat": divergences,
+        }
+
+    @property
     def _repeat(self) -> str:
         """The command of which `--member` repeats one alone."""
         if self.config.task.endswith(".py"):  # code that a trace names is not run
@@ -174,7 +193,7 @@ def report(judge: Judge, folder: Path, members: Sequence[Member]) -> Outcome:
         if outcome.cloud is not None:
             _draw_cloud(plan, outcome.cloud, folder / "cloud.png")
     if any(verdict.breaches for verdict in outcome.verdicts):
-        raise exceeded(outcome.verdicts, outcome.trace_path, outcome.lines)
+        raise exceeded(outcome.verdicts, outcome.trace_path, outcome.lines, outcome.facts)
     return outcome
 
 

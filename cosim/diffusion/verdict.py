@@ -1,9 +1,10 @@
 """Each member of a run against its float64 reference and its limits; the worst ones first."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -192,7 +193,9 @@ def breach_lines(verdicts: Sequence[Verdict], repeat: str) -> list[str]:
     return lines
 
 
-def exceeded(verdicts: Sequence[Verdict], trace_path: Path, lines: Sequence[str]) -> LimitError:
+def exceeded(
+    verdicts: Sequence[Verdict], trace_path: Path, lines: Sequence[str], facts: Mapping[str, Any]
+) -> LimitError:
     """The error of a run of which members are beyond a limit."""
     failing = [verdict for verdict in worst_first(verdicts) if verdict.breaches]
     worst = failing[0]
@@ -204,4 +207,5 @@ def exceeded(verdicts: Sequence[Verdict], trace_path: Path, lines: Sequence[str]
         f"{breach.time_second:.6g} s. The trace {trace_path} is kept and holds an event for each. "
         "Correct the run, or raise the limit if this is what you want.",
         lines,
+        facts,
     )
