@@ -71,7 +71,7 @@ def test_the_doctor_lists_plug_ins(packages: Packages, monkeypatch: pytest.Monke
     machine = Report((Finding("machine", Status.OK, "there"),))
     monkeypatch.setattr("cosim.engine.doctor.examine", lambda: machine)
     packages.install(
-        "acme-pdk", PROCESS, entries={"cosim.processes": ["shrunk = acme_pdk:process"]}
+        "acme-listed", PROCESS, entries={"cosim.processes": ["shrunk = acme_listed:process"]}
     )
     packages.install(
         "acme-broken", "raise RuntimeError('no licence')",
@@ -79,8 +79,8 @@ def test_the_doctor_lists_plug_ins(packages: Packages, monkeypatch: pytest.Monke
     )  # fmt: skip
     report = printed("doctor")
     good, broken = report["plugins"]
-    assert (good["kind"], good["name"], good["origin"]) == ("process", "shrunk", "acme-pdk 1.0")
-    assert good["file"] == str(packages.folder / "acme_pdk.py") and good["loads"]
+    assert (good["kind"], good["name"], good["origin"]) == ("process", "shrunk", "acme-listed 1.0")
+    assert good["file"] == str(packages.folder / "acme_listed.py") and good["loads"]
     assert (broken["kind"], broken["name"], broken["loads"]) == ("scheme", "lost", False)
     assert "RuntimeError: no licence" in broken["fault"]
     assert report["usable"]

@@ -10,6 +10,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -45,11 +46,12 @@ class CouplingConfig(Section):
         "process", description="the score runs in the ngspice process, or is served through files"
     )
 
-    @model_validator(mode="after")
-    def _known(self) -> "CouplingConfig":
-        if not is_file(self.scheme) and self.scheme not in SCHEMES.names:
-            raise ValueError(f"scheme must be one of {', '.join(SCHEMES.names)}, or a my.py")
-        return self
+    @field_validator("scheme")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if not is_file(name) and name not in SCHEMES.names:
+            raise ValueError(f"must be one of {', '.join(SCHEMES.names)}, or a my.py")
+        return name
 
     @model_validator(mode="after")
     def _one_way_of_stepping(self) -> "CouplingConfig":
@@ -82,11 +84,12 @@ class OpAmpConfig(Section):
     offset_volt: float = Field(0.0, ge=0, description="standard deviation of their input offsets")
     offset_seed: int = Field(0, ge=0, lt=2**63)
 
-    @model_validator(mode="after")
-    def _known(self) -> "OpAmpConfig":
-        if not is_file(self.topology) and self.topology not in TOPOLOGIES.names:
-            raise ValueError(f"topology must be one of {', '.join(TOPOLOGIES.names)}, or a my.py")
-        return self
+    @field_validator("topology")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if not is_file(name) and name not in TOPOLOGIES.names:
+            raise ValueError(f"must be one of {', '.join(TOPOLOGIES.names)}, or a my.py")
+        return name
 
 
 class CalibrationConfig(Section):

@@ -257,10 +257,10 @@ def test_killed_simulation(killed: str, tmp_path: Path) -> None:
     assert time.monotonic() - began < PATIENCE_SECOND
     assert isinstance(ended[0], ExchangeError)
     assert re.search(r"vanished after \d+ requests: its process \d+ has ended", str(ended[0]))
-    said, errors = simulating.communicate(timeout=PATIENCE_SECOND)
+    _, errors = simulating.communicate(timeout=PATIENCE_SECOND)
     trace = Trace.open(folder / "trace.h5")
     assert trace.points >= 100 and trace.coupling.points >= 100
-    assert f"cosim serve {folder}" in " ".join(said.split())
+    assert f"cosim serve {folder}" in " ".join(errors.split())
     if killed == "ngspice process":
         assert simulating.returncode == 6 and "died (SIGKILL)" in errors
         assert trace.status == "failed"
