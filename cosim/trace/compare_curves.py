@@ -177,8 +177,13 @@ def _differences(run: Points, golden: Points) -> tuple[float, float, float]:
 
 def _span_note(run: np.ndarray, golden: np.ndarray, time_second: float) -> str:
     allowed = time_second + 1e-9 * (golden[-1] - golden[0])
-    for what, mine, theirs in (("begins", run[0], golden[0]), ("ends", run[-1], golden[-1])):
-        if abs(mine - theirs) > allowed:
+    # Recorded from a time on, it begins at the first point after that.
+    first_step = min(np.diff(times[:2]).sum() if times[0] > 0 else 0.0 for times in (run, golden))
+    for what, mine, theirs, step in (
+        ("begins", run[0], golden[0], first_step),
+        ("ends", run[-1], golden[-1], 0.0),
+    ):
+        if abs(mine - theirs) > max(allowed, step):
             return f"it {what} at {mine:.9g} s, the golden one at {theirs:.9g} s"
     return ""
 

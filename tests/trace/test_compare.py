@@ -192,6 +192,17 @@ def test_traces_that_do_not_overlap(tmp_path: Path) -> None:
     assert "begins at" in signal.note and not signal.passes
 
 
+@pytest.mark.parametrize(("late", "passes"), [(0, True), (1, True), (2, False)])
+def test_recording_from_a_time_on(late: int, passes: bool, tmp_path: Path) -> None:
+    """It begins at the first point after that time, which another step puts a step later."""
+    time = TIME + 1.0
+    golden = recorded(tmp_path / "golden.h5", {"a.out": waveform(TIME)}, time)
+    run = recorded(tmp_path / "run.h5", {"a.out": waveform(TIME[late:])}, time[late:])
+    found = compare(run, golden, Tolerances())
+    assert found.passes == passes
+    assert passes or "begins at" in found.signals[0].note
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
