@@ -45,7 +45,13 @@ OF_NETLISTS: Mapping[str, Tolerances] = {
         },
     ),
     "integrator_handover": Tolerances(relative=1e-2),
-    "solver_circle": Tolerances(relative=5e-3),
+    "solver_circle": Tolerances(
+        relative=1e-2,
+        signals={
+            "vdd#branch": Tolerance(absolute=50e-9, relative=1e-2),
+            "*.virtual_ground": Tolerance(absolute=20e-6, relative=1e-2),
+        },
+    ),
     "solver_circle_transistor": Tolerances(
         relative=5e-3,
         signals={"xscore_network.activation_*": Tolerance(absolute=50e-6, relative=5e-3)},
@@ -54,7 +60,8 @@ OF_NETLISTS: Mapping[str, Tolerances] = {
 }
 """Where the steps cost more: a filament that forms within a step of the sweep, currents that jump
 at a source's corner, charge that a switch injects, knees that the steps meet or miss; outputs of
-ReLUs that stay off, which move by 2 mV and of that, with steps halved, by 21 uV.
+ReLUs that stay off, which move by 2 mV and of that, with steps halved, by 21 uV; a supply current
+of 724 uA that moves by 0.3 uA, virtual grounds that move by 0.5 mV.
 """
 
 NOISY = {"noise": 100e-9}

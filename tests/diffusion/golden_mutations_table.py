@@ -142,8 +142,9 @@ def tried(mutation: Mutation) -> Found:
 
 def _row(found: Found, name: str, compared: Comparison | None) -> Found:
     values = asdict(found)
-    if compared is None:
-        return Found(**values | {"caught_by": name, "signal": FAILED})
+    if compared is None:  # says nothing of the golden trace of a circuit that is the same
+        caught = "" if found.harmless else name
+        return Found(**values | {"caught_by": caught, "signal": FAILED})
     worst = max(compared.signals, key=lambda one: one.largest / one.tolerance)
     caught = name if compared.verdict is Verdict.DIFFERS else ""
     if found.harmless and compared.verdict is not Verdict.PASSED:
@@ -206,14 +207,15 @@ def write(path: Path, rows: list[Found]) -> None:
         writer.writerows(asdict(row) for row in rows)
     changes = [row for row in rows if not row.harmless]
     nothing = [row for row in rows if row.harmless]
-    failing = sum(row.signal == FAILED for row in changes)
+    failing, unanswered = (sum(row.signal == FAILED for row in some) for some in (changes, nothing))
     lines = [
         "# Physical mutations of the golden netlists",
         "",
         f"{sum(row.good for row in changes)} of {len(changes)} mutations are noticed, "
         f"{failing} of them as ngspice gives no answer; {len(list(mutations())) - len(changes)} "
         "more are listed and not run yet. "
-        f"{sum(row.good for row in nothing)} of {len(nothing)} changes that are none pass.",
+        f"{sum(row.good for row in nothing) - unanswered} of {len(nothing)} changes that are none "
+        f"pass; {unanswered} get no answer of ngspice.",
         "Made by `python -m tests.diffusion.golden_mutations_table`: each is run by plain `ngspice "
         "-b` in the netlists of its block until a golden trace notices. *Tolerances*: largest "
         "difference over the signal's tolerance.",
@@ -231,13 +233,19 @@ def write(path: Path, rows: list[Found]) -> None:
         "| block | change | verdict | signal | tolerances |",
         "|---|---|---|---|---:|",
         *(
-            f"| {row.block} | {row.mutation} | {f'**{row.caught_by}**' if row.caught_by else 'ok'}"
-            f" | {row.signal} | {row.tolerances} |"
+            f"| {row.block} | {row.mutation} | {_said(row)} | {row.signal} | {row.tolerances} |"
             for row in nothing
         ),
         "",
     ]
     path.with_suffix(".md").write_text("\n".join(lines))
+
+
+def _said(row: Found) -> str:
+    """Of a change that is none."""
+    if row.signal == FAILED:
+        return "none"
+    return f"**{row.caught_by}**" if row.caught_by else "ok"
 
 
 if __name__ == "__main__":
