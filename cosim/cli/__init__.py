@@ -10,6 +10,7 @@ from rich.markup import escape
 from cosim.cli import (  # noqa: F401 - each adds its commands to the application
     characterise,
     compare,
+    datasheet,
     doctor,
     figures,
     netlist,

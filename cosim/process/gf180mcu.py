@@ -32,6 +32,7 @@ class GF180MCU(InstalledProcess):
     BIPOLAR = Bipolar("pnp_10p00x10p00", 0.6733, -1.794e-3)
     SWITCH_OHM = 680.0
     QUAD_FACTOR = 0.70
+    CORNER_MISMATCH = True
 
     def apply(self, circuit: Circuit) -> None:
         """Include the models at the corner; see `Process`."""
@@ -39,9 +40,10 @@ class GF180MCU(InstalledProcess):
         # Raw lines: PySpice would make a relative folder absolute, and quotes nothing.
         section, variation = self.corner, ""
         if self.monte_carlo_seed is not None:
-            section = "statistical"
+            around_typical = self.corner == "typical"
+            section = "statistical" if around_typical else self.corner
             variation = (
-                ".param sw_stat_global=1 sw_stat_mismatch=1\n"
+                f".param sw_stat_global={int(around_typical)} sw_stat_mismatch=1\n"
                 f".options seed={self.monte_carlo_seed}\n"
             )
         circuit.raw_spice += (

@@ -75,7 +75,8 @@ class Process(ABC):
         corner: one of `CORNERS` (n and p: typical, fast, slow, fast-slow, slow-fast).
         temperature_celsius: of every device.
         monte_carlo_seed: draws global variation and mismatch of every transistor from this seed,
-            around the typical corner; None for no variation.
+            around the typical corner; at another corner, which is a global variation, mismatch
+            alone, where the process has it; None for no variation.
         model_folder: of model files, as written in the netlist; by default where they are
             installed. A process whose cards are in the netlist has no use for it.
 
@@ -88,9 +89,10 @@ class Process(ABC):
         BIPOLAR: the substrate pnp.
         SWITCH_OHM: on-resistance at mid-rail of a transmission gate of 4 um, shortest length.
         QUAD_FACTOR: K of the multiplier's quad, between 1/2 and 1 (see `multiplier`).
+        CORNER_MISMATCH: whether it draws mismatch at every corner.
 
     Raises:
-        ConfigurationError: unknown corner, or a seed below 1 or at another corner than typical.
+        ConfigurationError: unknown corner, or a seed below 1 or at a corner without draws.
     """
 
     corner: str = "typical"
@@ -114,6 +116,7 @@ class Process(ABC):
     BIPOLAR: ClassVar[Bipolar]
     SWITCH_OHM: ClassVar[float]
     QUAD_FACTOR: ClassVar[float]
+    CORNER_MISMATCH: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.corner not in self.CORNERS:
@@ -121,10 +124,11 @@ class Process(ABC):
                 f"{self.NAME} has no corner '{self.corner}'. Choose one of "
                 f"{', '.join(self.CORNERS)}."
             )
-        if self.monte_carlo_seed is not None and self.corner != "typical":
+        drawn = self.monte_carlo_seed is not None
+        if drawn and self.corner != "typical" and not self.CORNER_MISMATCH:
             raise ConfigurationError(
-                f"Monte Carlo draws around the typical corner, but the corner is '{self.corner}'. "
-                "Leave out the one or the other."
+                f"Monte Carlo of {self.NAME} draws around the typical corner, but the corner is "
+                f"'{self.corner}'. Leave out the one or the other."
             )
         if self.monte_carlo_seed is not None and self.monte_carlo_seed < 1:
             raise ConfigurationError(

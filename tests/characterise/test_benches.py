@@ -18,6 +18,7 @@ from cosim.circuits.integrator import IntegratorSpec
 from cosim.circuits.transimpedance import COLUMN_OP_AMP, FIRST_SWING_VOLT
 from cosim.engine.session import NgspiceSession
 from cosim.errors import ConfigurationError
+from cosim.process.generic180 import Generic180
 from cosim.process.gf180mcu import GF180MCU
 
 
@@ -128,7 +129,22 @@ def _pair(process: GF180MCU) -> str:
 
 def test_monte_carlo_needs_the_typical_corner() -> None:
     with pytest.raises(ConfigurationError, match="around the typical corner"):
-        GF180MCU("ss", monte_carlo_seed=1)
+        Generic180("ss", monte_carlo_seed=1)
+
+
+def test_mismatch_alone_is_drawn_at_a_corner() -> None:
+    """Pairs differ as at the typical corner; their mean is the corner's, whatever the seed."""
+    session = NgspiceSession.start()
+    means, parts = [], []
+    for seed in range(1, 21):
+        vectors = session.analyse(_pair(GF180MCU("ss", monte_carlo_seed=seed)))
+        first, second = (abs(vectors[f"v{name}#branch"][0]) for name in ("first", "second"))
+        means.append((first + second) / 2)
+        parts.append(2 * (first - second) / (first + second))
+    corner = abs(session.analyse(_pair(GF180MCU("ss")))["vfirst#branch"][0])
+    expected = np.hypot(3.39 * 7.148e-3, 0.7008e-2) / np.sqrt(10)
+    assert np.std(parts) == pytest.approx(expected, rel=0.6)
+    assert np.mean(means) == pytest.approx(corner, rel=0.01)
 
 
 @pytest.mark.parametrize("corner", GF180MCU.CORNERS)

@@ -1,0 +1,1 @@
+"""Datasheets of any circuit: conditions, parameters, limits; runs, verdicts, comparisons."""
