@@ -12,7 +12,7 @@ TORCH_INDEX := https://download.pytorch.org/whl/cpu
 unexport PYTHONDONTWRITEBYTECODE
 
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check docs figures netlists bench clean
+.PHONY: help setup run test check docs figures datasheets netlists bench clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -40,6 +40,13 @@ figures: setup ## make results/figures again: the blocks, one solve, and 200 sam
 	.venv/bin/cosim run circle --samples 200 --jobs 2 --force --output results/runs/figures
 	cp results/runs/figures/solve.png results/figures/circle_solve.png
 	cp results/runs/figures/cloud.png results/figures/circle_cloud.png
+
+datasheets: setup ## our blocks' datasheets over corners and temperatures: results/datasheets
+	for sheet in results/datasheets/*.toml; do \
+	  name=$$(basename $$sheet .toml); \
+	  .venv/bin/cosim characterise $$sheet --jobs 2 || exit; \
+	  cp results/runs/datasheets/$$name/datasheet.md results/datasheets/$$name.md; \
+	done
 
 netlists: setup ## write netlists/ again from the generators
 	.venv/bin/cosim netlist --all

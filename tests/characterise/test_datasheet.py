@@ -391,3 +391,61 @@ def test_mismatch_follows_pelgroms_law(spreads: dict[float, float]) -> None:
     # In weak inversion the threshold's mismatch is all: A_vt = 7.148 mV um, times sqrt(1) as the
     # models give the pair's; effective areas are smaller than drawn ones.
     assert np.mean(scaled) == pytest.approx(7.148e-3, rel=0.25)
+
+
+# -- code that a datasheet names ------------------------------------------------------------------
+
+CODE = """
+import cosim
+
+
+def circuit():
+    return "* a node\\n.subckt follower drive out\\nR1 drive out 10k\\nC1 out 0 1n\\n.ends\\n"
+
+
+def controllers():
+    return [cosim.Block(lambda volts: 5.0 * (1.0 - volts), inputs=["out"], outputs=["drive"])]
+
+
+def last(signals):
+    return signals["out"].values[-1]
+"""
+CODED = """
+name = "loop"
+generator = "mine.py:circuit"
+[conditions]
+load = "1meg"
+[benches.loop]
+netlist = "X1 drive out follower\\nRload out 0 {load}"
+blocks = "mine.py:controllers"
+analyses = { step = "lockstep 50u 0.2u" }
+[parameters.last]
+bench = "loop"
+function = "mine.py:last"
+[parameters.settled]
+bench = "loop"
+measure = "out at=50u"
+unit = "V"
+limits = { minimum = 0.8 }
+"""
+
+
+def test_blocks_generator_and_function_run_when_allowed(tmp_path: Path) -> None:
+    """v = 5 (1 - v), less the load's 1 %: 0.8319 V."""
+    (tmp_path / "mine.py").write_text(CODE)
+    path = tmp_path / "sheet.toml"
+    path.write_text(CODED)
+    with pytest.raises(ConfigurationError, match="allow-code"):
+        read_datasheet(path)
+    sheet = read_datasheet(path, allow_code=True)
+    wanted = tasks(sheet, fingerprints(sheet))
+    outcome = run_tasks(sheet, wanted, tmp_path / "journal.jsonl")[wanted[0].key]
+    assert not outcome.faults
+    expected = 5 / (1.01 + 5)
+    assert outcome.values == pytest.approx({"last": expected, "settled": expected}, rel=1e-3)
+    found = repeat(sheet, wanted[0], outcome.values, tmp_path)
+    assert [one.name for one in found.files] == ["lockstep.h5"]
+    (tmp_path / "mine.py").write_text(CODE.replace("return signals", "return 1 // 0 * signals"))
+    again = run_tasks(sheet, tasks(sheet, fingerprints(sheet)), tmp_path / "journal.jsonl")
+    (other,) = again.values()
+    assert "ZeroDivisionError" in other.faults["last"] and "settled" in other.values
