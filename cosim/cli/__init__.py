@@ -14,6 +14,7 @@ from cosim.cli import (  # noqa: F401 - each adds its commands to the applicatio
     doctor,
     figures,
     netlist,
+    report,
     run,
     simulate,
     trace,
