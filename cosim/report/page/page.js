@@ -271,7 +271,7 @@ class Run {
       let high = Math.min(table.index(last) + 2, table.times.length), size = 1;
       while ((high - low) / size > 4 * plot.over.clientWidth) size *= 2;
       if (size > 1) size *= 2;
-      coarsest = Math.max(coarsest, size * table.bin);
+      coarsest = Math.max(coarsest, Math.ceil(size * (table.bin > 1 ? table.bin / 2 : 1)));
       const per = size === 1 ? 1 : 2 / size;
       low = Math.floor(low * per);
       high = Math.ceil(high * per);
