@@ -2,8 +2,6 @@
 
 import json
 import math
-import os
-import time
 from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
@@ -27,7 +25,7 @@ from cosim.characterise.datasheet.judging import (
     result_of,
     severity_of,
 )
-from cosim.characterise.datasheet.measuring import Outcome
+from cosim.characterise.datasheet.measuring import Outcome, measure_task
 from cosim.characterise.datasheet.repeating import find_task, repeat
 from cosim.characterise.datasheet.tasks import Task, corner_points, tasks
 from cosim.characterise.datasheet.text import as_csv, failing_lines, junit, markdown
@@ -35,6 +33,7 @@ from cosim.cli import app
 from cosim.engine.session import NgspiceSession
 from cosim.errors import ConfigurationError, EngineError, WorkerCrashError, WorkerTimeoutError
 from cosim.netlist.circuit import Netlist
+from tests.characterise.crew_task import crew_task
 
 FILTER = "* a low-pass\n.subckt low_pass in out\nR1 in out {r}\nC1 out 0 {c}\n.ends\n"
 SHEET = """
@@ -248,16 +247,8 @@ def test_limits_do_not_change_keys_and_the_circuit_does(sheet: Datasheet, folder
         (folder / "low_pass.cir").write_text(FILTER)
 
 
-def _worker(what: str) -> str:
-    if what == "dies":
-        os._exit(3)
-    if what == "hangs":
-        time.sleep(60)
-    return f"{what} done"
-
-
 def test_a_crash_and_a_hang_cost_their_own_point_alone() -> None:
-    found = dict(each_of_crew(_worker, ["good", "dies", "hangs", "well"], 2, 1.0))
+    found = dict(each_of_crew(crew_task, ["good", "dies", "hangs", "well"], 2, 1.0))
     assert found["good"] == "good done" and found["well"] == "well done"
     assert isinstance(found["dies"], WorkerCrashError)
     assert isinstance(found["hangs"], WorkerTimeoutError)
@@ -439,13 +430,14 @@ def test_blocks_generator_and_function_run_when_allowed(tmp_path: Path) -> None:
         read_datasheet(path)
     sheet = read_datasheet(path, allow_code=True)
     wanted = tasks(sheet, fingerprints(sheet))
-    outcome = run_tasks(sheet, wanted, tmp_path / "journal.jsonl")[wanted[0].key]
+    outcome = measure_task(sheet, wanted[0])
     assert not outcome.faults
     expected = 5 / (1.01 + 5)
     assert outcome.values == pytest.approx({"last": expected, "settled": expected}, rel=1e-3)
     found = repeat(sheet, wanted[0], outcome.values, tmp_path)
     assert [one.name for one in found.files] == ["lockstep.h5"]
     (tmp_path / "mine.py").write_text(CODE.replace("return signals", "return 1 // 0 * signals"))
-    again = run_tasks(sheet, tasks(sheet, fingerprints(sheet)), tmp_path / "journal.jsonl")
-    (other,) = again.values()
+    (changed,) = tasks(sheet, fingerprints(sheet))
+    assert changed.key != wanted[0].key
+    other = measure_task(sheet, changed)
     assert "ZeroDivisionError" in other.faults["last"] and "settled" in other.values
