@@ -51,13 +51,9 @@ def members_of(trace: Trace) -> Members:
     """Rank the members of an ensemble."""
     assert trace.members is not None
     lasts = _last_values(trace)
-    middle = np.nanmedian(lasts, axis=0) if np.isfinite(lasts).any() else np.zeros(lasts.shape[1])
     with np.errstate(invalid="ignore", divide="ignore"):
-        off = np.abs(lasts - middle)
-        spread = NORMAL_MAD * np.array(
-            [np.median(column[np.isfinite(column)]) if np.isfinite(column).any() else np.nan
-             for column in off.T]
-        )  # fmt: skip
+        off = np.abs(lasts - _medians(lasts))
+        spread = NORMAL_MAD * _medians(off)
         distances = np.where(spread > 0, off / spread, 0.0)
     events = [0] * trace.members
     for event in trace.events:
@@ -77,6 +73,12 @@ def members_of(trace: Trace) -> Members:
     typical = sorted(set(with_points[1:]))[: SHOWN - 1]
     shown = [*with_points[:1], *typical] or [ranked[0].number]
     return Members(trace.members, ranked[:MOST_RANKED], shown)
+
+
+def _medians(table: np.ndarray) -> np.ndarray:
+    """Of each column's values; NaN where it has none."""
+    known = [column[np.isfinite(column)] for column in table.T]
+    return np.array([np.median(values) if len(values) else np.nan for values in known])
 
 
 def _last_values(trace: Trace) -> np.ndarray:
@@ -111,10 +113,11 @@ def cloud(trace: Trace) -> dict[str, Any] | None:
             for member in members
         ]
     )  # [members, 2, instants]
+    places[~(np.abs(places) < np.finfo("<f4").max)] = np.nan
     return {
         "names": names,
         "unit": trace[names[0]].unit,
         "instants": instants.tolist(),
         "members": len(members),
-        "data": compressed(np.nan_to_num(places).transpose(2, 0, 1).astype("<f4").tobytes()),
+        "data": compressed(places.transpose(2, 0, 1).astype("<f4").tobytes()),
     }

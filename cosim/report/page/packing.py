@@ -40,7 +40,8 @@ def packed(table: Table, names: Sequence[str], budget_byte: int) -> dict[str, An
     signals = []
     for name in names:
         signal = table[name]
-        values = np.where(np.isfinite(signal.values), signal.values, np.nan)
+        values = signal.values
+        values = np.where(np.isfinite(values), values, np.nan)
         if size > 1:
             values = _pairs(values, starts)
         data, low, high = _as_floats(values) if as_float else _as_steps(values)

@@ -437,9 +437,11 @@ async function cloud(node, of) {
   const ends = [0, 1].map(axis => {
     let low = Infinity, high = -Infinity;
     for (let i = axis; i < places.length; i += 2) {
+      if (!isFinite(places[i])) continue;
       low = Math.min(low, places[i]);
       high = Math.max(high, places[i]);
     }
+    if (!(high >= low)) low = high = 0;
     const spare = 0.05 * (high - low || 1);
     return [low - spare, high + spare];
   });
