@@ -18,6 +18,7 @@ __all__ = ["packages"]
 
 PRINT_NO_RESULT = {
     "netlist": "prints the netlist, or writes files",
+    "report": "writes a file",
     "serve": "works until the other side ends",
     "watch": "a screen",
     "trace tail": "columns, while they come",
