@@ -44,6 +44,7 @@ MOST_POINTS_TIMES_DEVICES = 2e6
 MOST_DEVICES = 60
 """Whose operating point is kicked unasked."""
 
+AS_IT_IS = "`--no-confirm` (in Python `confirm=False`) takes it as it is"
 
 _RANDOM = re.compile(r"\b(trnoise|trrandom|a?gauss|a?unif)\b", re.IGNORECASE)
 """Each run draws anew."""
@@ -98,9 +99,12 @@ def confirm(
     starts = analysis[0] not in (".dc", ".tran") or (
         analysis[0] == ".tran" and "uic" not in analysis and ".ic" not in _words(netlist)
     )
-    if starts and (asked or len(devices) <= MOST_DEVICES):
+    kicks = asked or len(devices) <= MOST_DEVICES
+    if starts and kicks:
         warnings += _kicked(session, circuit, analysis[0])
         how.append("operating point kicked")
+    elif analysis[0] == ".tran" and kicks:
+        how.append("not kicked, as it starts from initial conditions")
     if analysis[0] == ".tran" and not _RANDOM.search(circuit):
         missed = missed_event(session, circuit, np.real(vectors["time"]))
         if missed is not None:
@@ -114,6 +118,8 @@ def confirm(
     elif analysis[0] == ".dc" and (asked or cheap):
         warnings += _backwards(session, netlist, analysis, vectors)
         how.append("swept backwards")
+        if kicks and _kicked_along(session, circuit, analysis, vectors):
+            how.append("operating points at its ends and in its middle kicked")
     cost = (time.perf_counter() - started) / max(single_second, 1e-3)
     return Confirmation("; ".join(how), cost, tuple(warnings))
 
@@ -141,8 +147,37 @@ def _kicked(session: NgspiceSession, circuit: str, kind: str) -> list[str]:
         ]
     raise ConvergenceError(
         f"The operating point is not confirmed: {escaped}. Choose the state with `.nodeset`, or "
-        "correct the sign of the feedback; `--no-confirm` takes it as it is."
+        f"correct the sign of the feedback; {AS_IT_IS}."
     )
+
+
+def _kicked_along(
+    session: NgspiceSession,
+    circuit: str,
+    analysis: Sequence[str],
+    vectors: Mapping[str, np.ndarray],
+) -> bool:
+    """Kick three points of a sweep; False if it is none of a source at the top."""
+    scale = next((name for name in vectors if name in ("v-sweep", "i-sweep")), None)
+    still = frozen(circuit).splitlines()
+    swept = [line for line in still[1:] if line.lower().split()[:1] == [analysis[1]]]
+    if scale is None or len(analysis) != 5 or len(swept) != 1:
+        return False
+    others = [line for line in still if line is not swept[0]]
+    nodes = [name for name in vectors if "#" not in name and "@" not in name and name != scale]
+    for point in (0, len(vectors[scale]) // 2, -1):
+        value = float(vectors[scale][point])
+        # The guess keeps it on the sweep's own branch, where there are several.
+        guesses = [f".nodeset v({node})={float(vectors[node][point])!r}" for node in nodes]
+        source = " ".join([*swept[0].split()[:3], "dc", repr(value)])
+        there = "\n".join([*others, source, *guesses])
+        escaped = escape(session, there, session.run_unaudited(f"{there}\n.op\n.end\n"))
+        if escaped is not None:
+            raise ConvergenceError(
+                f"The sweep is not confirmed: at {analysis[1]} = {value:g} {escaped}. Begin it "
+                f"where there is one state alone, or correct the sign of the feedback; {AS_IT_IS}."
+            )
+    return True
 
 
 def _repeated(
