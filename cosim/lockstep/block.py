@@ -6,6 +6,7 @@ from typing import Any
 
 import cloudpickle
 import numpy as np
+from PySpice.Spice.Netlist import Circuit
 
 from cosim.errors import ConfigurationError
 from cosim.lockstep.function import Function, adapt
@@ -145,6 +146,14 @@ class Block:
                 "Give one number for all, or one for each."
             )
         return np.broadcast_to(volts, (len(self.outputs),)).copy()
+
+
+def port_lines(blocks: Sequence[Block], scheme: type[Scheme]) -> str:
+    """The lines of a netlist by which blocks drive it."""
+    ports = Circuit("ports")
+    for block in blocks:
+        block.port(scheme).add_to(ports)
+    return "\n".join(str(ports).splitlines()[1:])
 
 
 def _name_of(function: Any) -> str:

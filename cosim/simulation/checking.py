@@ -1,9 +1,11 @@
 """The electrical rules, from the front door."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cosim.html import heading, table
+from cosim.lockstep.block import Block, port_lines
+from cosim.lockstep.scheme import Linearised
 from cosim.netlist.circuit import Netlist
 from cosim.netlist.finding import Finding
 
@@ -22,15 +24,17 @@ class Findings(tuple[Finding, ...]):
         return heading("Electrical rules", f"{len(self)} findings") + table(columns, rows)
 
 
-def check(netlist: Netlist | str | Path, allow: Iterable[str] = ()) -> Findings:
+def check(
+    netlist: Netlist | str | Path, allow: Iterable[str] = (), blocks: Sequence[Block] = ()
+) -> Findings:
     """What the electrical rules find in a netlist, or in the file of this path.
 
-    Lines are those of the netlist as it came. Nodes that a block is to drive float: check them
-    with `simulate`.
+    Lines are those of the netlist as it came.
 
     Args:
         allow: names of rules that are waived, beside those that a comment in the netlist waives:
             `* cosim: allow RULE because REASON`.
+        blocks: what takes and drives nodes of it, which would float without.
 
     Raises:
         ConfigurationError: the file cannot be read.
@@ -39,4 +43,8 @@ def check(netlist: Netlist | str | Path, allow: Iterable[str] = ()) -> Findings:
 
     if not isinstance(netlist, Netlist):
         netlist = Netlist.read(netlist)
-    return Findings(check_text(netlist.text, netlist.path, allow))
+    text = netlist.text
+    if blocks:
+        lines = ["" if line.strip().lower() == ".end" else line for line in text.splitlines()]
+        text = "\n".join([*lines, port_lines(blocks, Linearised), ""])
+    return Findings(check_text(text, netlist.path, allow))

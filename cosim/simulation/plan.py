@@ -6,12 +6,11 @@ from functools import cached_property
 from typing import Any
 
 import tomli_w
-from PySpice.Spice.Netlist import Circuit
 
 from cosim.engine.library import find_library, probe
 from cosim.engine.worker import Simulation
 from cosim.errors import ConfigurationError
-from cosim.lockstep.block import Block
+from cosim.lockstep.block import Block, port_lines
 from cosim.lockstep.scheme import SCHEMES, Scheme
 from cosim.lockstep.stepping import Stepping
 from cosim.netlist.circuit import Netlist
@@ -78,10 +77,7 @@ class Plan:
         """The circuit with the sources of the blocks' ports."""
         if not self.blocks:
             return self.netlist
-        ports = Circuit("ports")
-        for block in self.blocks:
-            block.port(self.scheme).add_to(ports)
-        lines = "\n".join(str(ports).splitlines()[1:])
+        lines = port_lines(self.blocks, self.scheme)
         return Netlist(f"{self.netlist.circuit}{lines}\n", path=self.netlist.path)
 
     @cached_property

@@ -124,6 +124,12 @@ def test_a_netlist_that_is_wrong() -> None:
     assert "floating-node" in cosim.check(floating)._repr_html_()
     with pytest.raises(cosim.NetlistError, match="floating-node"):
         cosim.simulate(floating, stop="1u")
+    driven = cosim.Netlist("title\nR1 u x 1k\nC1 x 0 1n\nR2 y 0\n.end\n")
+    block = cosim.Block(lambda volts: 1 - volts, ["x"], ["u"])
+    assert {finding.rule for finding in cosim.check(driven)} > {"floating-node"}
+    (finding, *_) = found = cosim.check(driven, blocks=[block])
+    assert {one.node for one in found if one.rule == "floating-node"} == {"y"}
+    assert finding.line == 4
     with pytest.raises(cosim.ConfigurationError, match=r"no parameter 'rlaod'.*rload"):
         cosim.Netlist(LOW_PASS).given({"rlaod": 1})
     with pytest.raises(cosim.ConfigurationError, match=r"Netlist.read\(path\)"):
