@@ -228,6 +228,7 @@ FAULTY: list[tuple[str, str]] = [
     ("bad-analysis", DIVIDER + ".dc V9 0 1 0.1"),
     ("bad-analysis", DIVIDER + ".dc V1 0 1 -0.1"),
     ("ac-without-source", RC + ".ac dec 10 1 1k"),
+    ("external-value", "V1 a 0 dc 0 external\nR1 a b 1k\nR2 b 0 1k\n.tran 1n 1u"),
     ("ac-magnitude", "V1 a 0 1 ac\nR1 a b 1k\nC1 b 0 1n\n.ac dec 10 1 1k"),
     ("two-temperatures", DIVIDER + ".temp 27\n.temp 85\n.op"),
     ("two-temperatures", DIVIDER + ".temp 50 75\n.op"),
