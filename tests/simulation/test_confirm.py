@@ -123,6 +123,19 @@ def test_sound_answer_is_confirmed(name: str, tmp_path: Path) -> None:
     assert answer.confirmation.cost > 0
 
 
+def test_a_pulse_in_an_included_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "source.inc").write_text(f".subckt s o\nB1 o 0 V={PULSE}\n.ends\n")
+    body = f".include source.inc\nX1 a s\n{RC}.tran 10u 1m"
+    with pytest.raises(CosimError, match=r"leaps over.*'x1\.b1'"):
+        simulate(text(body), tmp_path / "a.cir")
+
+
+def test_what_starts_from_initial_conditions_is_said_not_to_be_kicked(tmp_path: Path) -> None:
+    body = f"V1 a 0 1\n{RC}.ic v(b)=0\n.tran 10n 5u 0 10n"
+    how = simulate(text(body), tmp_path / "a.cir").confirmation.how
+    assert "not kicked, as it starts from initial conditions" in how
+
+
 def test_without_confirmation_the_ridge_is_kept(tmp_path: Path) -> None:
     """Proof that it is the confirmation that catches it: ngspice answers half the supply."""
     answer = simulate(text(LATCH + ".op"), tmp_path / "a.cir", confirmed=False)
