@@ -16,23 +16,31 @@ LEAST_RANGE_PART, LEAST_RANGE_VOLT = 1e-3, 1e-6
 TOLERANCE_FACTOR = 3.0
 
 
+DOUBTS = frozenset({"unstable", "coupling_error", "tolerance", "undeclared_jump", "late_sample"})
+NOTES = frozenset({"accumulation", "jump"})
+"""Kinds of events: after the first the result is in doubt."""
+
+
 @dataclass(frozen=True)
 class CouplingEvent:
     """Something about a coupling that the user has to know.
 
     Attributes:
-        kind: "unstable", "coupling_error", "tolerance", "jump", "accumulation", "late_sample".
+        kind: of `DOUBTS` or `NOTES`.
         block: its name.
         time_second: when it was worst.
         message: one sentence or two.
-        grave: the result is in doubt; otherwise a note.
     """
 
     kind: str
     block: str
     time_second: float
     message: str
-    grave: bool
+
+    @property
+    def grave(self) -> bool:
+        """Whether the result is in doubt."""
+        return self.kind in DOUBTS
 
 
 @dataclass(frozen=True)
@@ -152,8 +160,8 @@ class Findings:
         report, name = self.report(), self.block.name
         events = []
 
-        def tell(kind: str, time_second: float, message: str, grave: bool) -> None:
-            events.append(CouplingEvent(kind, name, time_second, message, grave))
+        def tell(kind: str, time_second: float, message: str) -> None:
+            events.append(CouplingEvent(kind, name, time_second, message))
 
         if self.unstable is not None:
             gain, nodes = self.unstable
@@ -166,7 +174,6 @@ class Findings:
                 "1 grows. A real circuit never stays there (a latch on its ridge, an oscillator at "
                 "rest); this one does, or leaves it by rounding. Choose a side: give an initial "
                 "condition (`.ic`) to a node that stores it; or correct the sign of the feedback.",
-                True,
             )
         part = self.amplification * report.largest_error_volt / report.range_volt
         if self.calls and self.block.sample_second is None and part > WORTH_TELLING_PART:
@@ -183,7 +190,6 @@ class Findings:
                 f"{100 * report.largest_error_volt / report.range_volt:.3g} % of its output's "
                 f"range ({report.largest_error_volt:.3g} V at t = {report.at_second:.6g} s)"
                 f"{through}. Take shorter steps, or the scheme 'linearised'.",
-                True,
             )
         added = self.accumulated * self.steepest / report.range_volt**2
         if self.block.sample_second is None and added > ACCUMULATED_PART:
@@ -193,7 +199,6 @@ class Findings:
                 f"The coupling errors of block '{name}' add up to as much as {100 * added:.3g} % "
                 "of its output's range in a loop that forgets nothing, such as an oscillator; one "
                 "with losses forgets. Compare with a run of half the step.",
-                False,
             )
         if self.exceeded:
             tolerance = self.stepping.tolerance_volt or math.nan
@@ -204,16 +209,14 @@ class Findings:
                 f"{TOLERANCE_FACTOR:g} times at {self.exceeded} points, at worst "
                 f"{self.worst_error_volt / tolerance:.3g} times at t = {self.worst_second:.6g} s: "
                 "a step is chosen from the one before and cannot be taken back.",
-                True,
             )
         if self.jumps:
             tell(
-                "jump",
+                "jump" if self.block.discontinuous else "undeclared_jump",
                 self.jump_second,
                 f"The output of block '{name}' jumped {self.jumps} times, by up to "
                 f"{self.jump_volt:.3g} V; the netlist carried each up to "
                 f"{self.latest_second:.3g} s late, one step. A shorter step makes that less.",
-                not self.block.discontinuous,
             )
         if self.latest_sample_second > 0:
             tell(
@@ -222,7 +225,6 @@ class Findings:
                 f"Block '{name}' was sampled up to {self.latest_sample_second:.3g} s late: another "
                 "breakpoint lay too near. Choose a period that does not nearly meet the edges of "
                 "sources.",
-                True,
             )
         return events
 

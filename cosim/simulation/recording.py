@@ -28,6 +28,7 @@ from cosim.engine.worker import (
 )
 from cosim.errors import CosimError, EngineError
 from cosim.lockstep.block import Block
+from cosim.lockstep.findings import DOUBTS, NOTES
 from cosim.netlist.netlist import Signal
 from cosim.simulation.predecessor import Predecessor, Resume
 from cosim.trace import Provenance, TraceWriter
@@ -80,6 +81,10 @@ class Monitor(Protocol):
         """What is to be said, once the member has finished."""
 
 
+Watching = Callable[[int], Monitor | None] | None
+"""Makes what watches a member, by its number, where it is to be watched."""
+
+
 def record_ensemble(
     simulations: Iterable[Simulation],
     path: Path,
@@ -92,7 +97,7 @@ def record_ensemble(
     retry: bool = True,
     overwrite: bool = False,
     resume: Resume | None = None,
-    monitor: Callable[[int], Monitor] | None = None,
+    monitor: Watching = None,
     judged: bool = False,
     on_progress: Progress = unheard,
 ) -> list[Member]:
@@ -179,14 +184,14 @@ class _Recorder:
         writer: TraceWriter,
         members: int | None,
         before: Predecessor | None,
-        monitor: Callable[[int], Monitor] | None,
+        monitor: Watching,
     ) -> None:
         self.members = [Member() for _ in range(members or 1)]
         self._writer = writer
         self._ensemble = members is not None
         self._before = before
         self._monitor = monitor
-        self._monitors: dict[int, Monitor] = {}
+        self._monitors: dict[int, Monitor | None] = {}
         self._failures: list[Failed] = []
         self.doubts: list[tuple[int, str]] = []
         self._retried: set[int] = set()
@@ -231,9 +236,17 @@ class _Recorder:
                     self._writer.event(at_second, "resumed", "", self._number(number))
                 remaining.append(rest)
             else:
+                self._retell(before, number)
                 self._end(number)
         before.taken_up = True
         return iter(remaining)
+
+    def _retell(self, before: Predecessor, number: int) -> None:
+        """What was said of the coupling of a member that is complete."""
+        member = self._number(number)
+        for event in before.trace.events:
+            if event.member in (number, -1) and event.kind in DOUBTS | NOTES:
+                self._writer.event(event.time_second, event.kind, event.message, member)
 
     def take(self, message: Message) -> None:
         """Record a message."""
@@ -292,7 +305,9 @@ class _Recorder:
         if self._monitor is not None:
             if points.member not in self._monitors:
                 self._monitors[points.member] = self._monitor(points.member)
-            self._monitors[points.member].see(points)
+            monitor = self._monitors[points.member]
+            if monitor is not None:
+                monitor.see(points)
 
     def _end(self, number: int) -> None:
         """A member is complete: ask what watched it, and say so."""

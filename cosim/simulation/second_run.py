@@ -35,21 +35,26 @@ UNCONFIRMED = "unconfirmed"
 """Kind of the events."""
 
 
-def second_opinion(plan: Plan, asked: bool | None, pool: Pool) -> Callable[[int], Monitor] | None:
-    """Makes what confirms a plan's answer; None where nothing is to be confirmed.
+def second_opinion(
+    plans: Sequence[Plan], asked: bool | None, pool: Pool, number: int
+) -> Monitor | None:
+    """What confirms the answer of a member; None where nothing is to be confirmed.
 
     Args:
+        plans: of all members.
         asked: True: whatever it costs; None: where a block is held between points, or the netlist
             is of a kind that goes wrong (expressions in time, inductors with capacitors).
         pool: makes a worker pool.
+        number: of the member.
     """
+    plan = plans[number]
     if asked is False:
         return None
     if plan.blocks:
         if asked or any(held(block, plan.scheme) for block in plan.blocks):
-            return lambda number: SecondRun(plan.simulation(number), pool)
+            return SecondRun(plan.simulation(number), pool)
     elif asked or is_suspect(plan.netlist.circuit, plan.netlist.parsed.devices()):
-        return lambda number: Confirmed(plan, asked)
+        return Confirmed(plan, asked)
     return None
 
 

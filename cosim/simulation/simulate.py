@@ -87,7 +87,7 @@ def simulate(
             executor=pool,
             retry=False,
             overwrite=overwrite,
-            monitor=second_opinion(plan, confirm, partial(WorkerPool, 1, timeout)),
+            monitor=partial(second_opinion, [plan], confirm, partial(WorkerPool, 1, timeout)),
             judged=True,
             on_progress=on_progress,
         )

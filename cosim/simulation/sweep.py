@@ -2,6 +2,8 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +14,14 @@ from cosim.engine.ensemble import Executor
 from cosim.engine.worker import WorkerPool
 from cosim.errors import CosimError, EngineError
 from cosim.html import heading, table
+from cosim.lockstep.findings import DOUBTS
 from cosim.lockstep.scheme import Scheme
 from cosim.netlist.circuit import Netlist
 from cosim.simulation.plan import Plan
 from cosim.simulation.points import Blocks, Point, Points, Value, description, variants
 from cosim.simulation.predecessor import Resume, same_provenance
-from cosim.simulation.recording import record_ensemble
+from cosim.simulation.recording import Watching, record_ensemble
+from cosim.simulation.second_run import UNCONFIRMED, second_opinion
 from cosim.simulation.showing import shown
 from cosim.simulation.simulate import TIMEOUT_SECOND, trace_path
 from cosim.trace import Provenance, Trace
@@ -36,6 +40,7 @@ class Sweep:
         points: what was swept over, by name.
         measured: values of each measure [points]; None where there is none.
         faults: why a point has no result, or one of its measures none, by the point's number.
+        doubts: what there is to be said against a point's result, by the point's number.
     """
 
     def __init__(self, trace: Trace, points: Points, measure: Mapping[str, Measure]) -> None:
@@ -43,9 +48,15 @@ class Sweep:
         self.trace = trace
         self.points = points.points
         self.faults: dict[int, str] = {}
+        self.doubts: dict[int, str] = {}
         self.measured: dict[str, list[float | None]] = {name: [] for name in measure}
         self._axes = points.axes
         failures = {event.member: event.message for event in trace.events if event.kind == "failed"}
+        for event in trace.events:
+            if event.kind in DOUBTS | {UNCONFIRMED}:
+                before = self.doubts.get(event.member)
+                said = event.message
+                self.doubts[event.member] = said if before is None else f"{before} {said}"
         for number in range(len(self.points)):
             status = trace.member_statuses[number]
             if status != "complete":
@@ -85,24 +96,29 @@ class Sweep:
             EngineError: some have none; it names them.
         """
         if self.faults:
-            raise EngineError(self._faulty)
+            raise EngineError(self._listed("have no result", self.faults))
         return self
 
-    @property
-    def _faulty(self) -> str:
+    def warn(self) -> None:
+        """Warn (`UserWarning`) of points without a result, and of results that are in doubt."""
+        for what, why in (("have no result", self.faults), ("are in doubt", self.doubts)):
+            if why:
+                warnings.warn(self._listed(what, why), stacklevel=3)
+
+    def _listed(self, what: str, why: Mapping[int, str]) -> str:
         shown = [
-            f"point {number} ({description(self.points[number])}): {fault}"
-            for number, fault in list(self.faults.items())[:5]
+            f"point {number} ({description(self.points[number])}): {said}"
+            for number, said in list(why.items())[:5]
         ]
-        more = len(self.faults) - len(shown)
+        more = len(why) - len(shown)
         return (
-            f"{len(self.faults)} of {len(self)} points of the sweep have no result: "
+            f"{len(why)} of {len(self)} points of the sweep {what}: "
             f"{' | '.join(shown)}{f' | and {more} more' if more else ''}"
         )
 
     def to_xarray(self) -> "xr.Dataset":
         """Measures along the names of the grid, or along 'point' for a list; NaN where there is no
-        result, and 'status' and 'fault' say why.
+        result, and 'status' and 'fault' say why; 'doubt' is what there is to be said against one.
         """
         import xarray as xr
 
@@ -120,7 +136,10 @@ class Sweep:
             columns[name] = (dims, numbers.reshape(shape), attributes)
         for name, texts in (
             ("status", self.statuses),
-            ("fault", [self.faults.get(number, "") for number in range(len(self))]),
+            *(
+                (name, [why.get(n, "") for n in range(len(self))])
+                for name, why in self._said.items()
+            ),
         ):
             columns[name] = (dims, np.array(texts, dtype=object).reshape(shape), {})
         return xr.Dataset(columns, coords=coordinates)
@@ -135,11 +154,20 @@ class Sweep:
 
     @property
     def _summary(self) -> str:
-        return f"{len(self)} points, {len(self.faults)} without all results; {self.trace.path}"
+        doubtful = f", {len(self.doubts)} in doubt" if self.doubts else ""
+        return (
+            f"{len(self)} points, {len(self.faults)} without all results{doubtful}; "
+            f"{self.trace.path}"
+        )
+
+    @property
+    def _said(self) -> dict[str, dict[int, str]]:
+        return {"fault": self.faults, "doubt": self.doubts}
 
     @property
     def _columns(self) -> list[str]:
-        return [*self.points[0], *self.measured, "status", *(["fault"] if self.faults else [])]
+        said = [name for name, why in self._said.items() if why]
+        return [*self.points[0], *self.measured, "status", *said]
 
     @property
     def _rows(self) -> list[list[object]]:
@@ -148,7 +176,7 @@ class Sweep:
                 *point.values(),
                 *(_shown(values[number]) for values in self.measured.values()),
                 self.statuses[number],
-                *([self.faults.get(number, "")] if self.faults else []),
+                *(why.get(number, "") for why in self._said.values() if why),
             ]
             for number, point in enumerate(self.points)
         ]
@@ -172,6 +200,7 @@ def sweep(
     to: str | Path | None = None,
     scheme: str | type[Scheme] = "linearised",
     coupling_tolerance: float | str | None = None,
+    confirm: bool | None = None,
     jobs: int = 1,
     scheduler: str | None = None,
     resume: bool = False,
@@ -182,7 +211,8 @@ def sweep(
     """Simulate a netlist at many points, record them in one trace, and measure each.
 
     A point that fails is run once more; if it fails again the others go on, and it is in the
-    result with its error: a warning says so, and `Sweep.check()` makes it an error.
+    result with its error: a warning says so, and `Sweep.check()` makes it an error. A point whose
+    result is in doubt is warned of, too (`Sweep.doubts`).
 
     Args:
         over: a grid, {name: values}; or a list of points, each {name: value}. Names are those of
@@ -191,6 +221,7 @@ def sweep(
         blocks: as of `simulate`; or a function that returns them, of some of the names.
         measure: functions of a point's trace by name, such as
             {"overshoot": lambda trace: trace["out"].overshoot()}.
+        confirm: as of `simulate`; one point after another, so that it costs most of all here.
         jobs: ngspice processes on this machine.
         scheduler: address of a Dask scheduler, whose workers are taken instead.
         resume: go on with the unfinished sweep of the same points that is in `to`; what is
@@ -206,19 +237,20 @@ def sweep(
     path = trace_path(to)
     provenance = plans[0].provenance({"points": points.points}, _seeds(points.points))
     if not (resume and path.exists() and _is_complete(path, provenance)):
-        _record(
-            plans,
-            points,
-            path,
-            provenance,
-            _executor(min(jobs, len(plans)), scheduler, timeout),
-            resume=resume and path.exists(),
-            overwrite=overwrite,
-            progress=progress,
-        )
+        with WorkerPool(1, timeout) as again:  # which starts when it is asked
+            _record(
+                plans,
+                points,
+                path,
+                provenance,
+                _executor(min(jobs, len(plans)), scheduler, timeout),
+                partial(second_opinion, plans, confirm, lambda: nullcontext(again)),
+                resume=resume and path.exists(),
+                overwrite=overwrite,
+                progress=progress,
+            )
     found = Sweep(Trace.open(path), points, measure or {})
-    if found.faults:
-        warnings.warn(found._faulty, stacklevel=2)
+    found.warn()
     return found
 
 
@@ -228,6 +260,7 @@ def _record(
     path: Path,
     provenance: Provenance,
     executor: Executor,
+    monitor: Watching,
     *,
     resume: bool,
     overwrite: bool,
@@ -245,6 +278,7 @@ def _record(
                 notes={n: description(point) for n, point in enumerate(points.points)},
                 overwrite=overwrite,
                 resume=Resume() if resume else None,
+                monitor=monitor,
                 on_progress=on_progress,
             )
         except EngineError:

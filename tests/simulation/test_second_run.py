@@ -2,6 +2,7 @@
 
 import warnings
 from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -88,3 +89,27 @@ def test_without_blocks(netlist: str, stop: str, how: dict[str, bool], says: str
         trace = cosim.simulate(cosim.Netlist(netlist), stop=stop, progress=False, **how)
     (event,) = (event for event in trace.events if event.kind == "unconfirmed")
     assert np.isnan(event.time_second)
+
+
+def test_a_sweep_carries_the_doubts_of_its_points(tmp_path: Path) -> None:
+    """Of the gains, one runs away; and a sweep that goes on keeps what was said before."""
+    stop = RUNAWAY.stop * TAU_SECOND
+
+    def blocks(gain: float) -> list[cosim.Block]:
+        return [cosim.Block(lambda v: 1 + gain * v, ["x"], ["u"], name="loop")]
+
+    def swept(**how: bool) -> cosim.Sweep:
+        return cosim.sweep(
+            cosim.Netlist(f"* gains\n{RUNAWAY.body}\n"), {"gain": [0, 1.2]}, blocks, stop=stop,
+            max_step=stop / 100, record=["x"], scheme="extrapolated", progress=False,
+            to=tmp_path / "sweep.h5", **how,
+        )  # fmt: skip
+
+    says = r"1 of 2 points of the sweep are in doubt: point 1 \(gain=1.2\): The answer depends on"
+    with pytest.warns(UserWarning, match=says):
+        found = swept()
+    assert list(found.doubts) == [1]
+    assert "1 in doubt" in repr(found)
+    assert found.check().to_xarray()["doubt"].values[0] == ""
+    with pytest.warns(UserWarning, match=says):
+        assert swept(resume=True).doubts == found.doubts
