@@ -150,11 +150,11 @@ CORNERS = {"corners": ["typical", "ff", "ss"]}
 @pytest.fixture(scope="module")
 def by_one_worker(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("one")
-    return run_of(5, ensemble=CORNERS).execute(folder).trace_path
+    return run_of(3, ensemble=CORNERS).execute(folder).trace_path
 
 
 def test_two_workers_give_the_same_bits_as_one(by_one_worker: Path, tmp_path: Path) -> None:
-    run_of(5, ensemble=CORNERS, engine={"jobs": 2}).execute(tmp_path)
+    run_of(3, ensemble=CORNERS, engine={"jobs": 2}).execute(tmp_path)
     assert_same(by_one_worker, tmp_path / "trace.h5")
 
 
@@ -162,7 +162,7 @@ def test_a_killed_dask_worker_costs_no_member_and_no_bit(
     cluster: Cluster, by_one_worker: Path, tmp_path: Path
 ) -> None:
     victim = cluster.add_worker()
-    run = run_of(5, ensemble=CORNERS, engine={"scheduler": cluster.address})
+    run = run_of(3, ensemble=CORNERS, engine={"scheduler": cluster.address})
 
     def kill_halfway(fraction: float, doing: str) -> None:
         if fraction > 0.3:
@@ -179,9 +179,9 @@ def test_each_member_tells_its_corner(by_one_worker: Path) -> None:
         final = np.array(
             [trace.member(index)["integrator_0.out"][-1] for index in range(trace.members or 0)]
         )
-    assert corners == [f"corner {name}" for name in CORNERS["corners"] for _ in range(5)]
-    typical, fast, _ = final.reshape(3, 5)
-    # The same five starts; the corner shifts where they end, but by far less than the ring.
+    assert corners == [f"corner {name}" for name in CORNERS["corners"] for _ in range(3)]
+    typical, fast, _ = final.reshape(3, 3)
+    # The same three starts; the corner shifts where they end, but by far less than the ring.
     assert np.all(typical != fast)
     np.testing.assert_allclose(typical, fast, atol=2e-3)
 

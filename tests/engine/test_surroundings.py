@@ -18,7 +18,7 @@ from cosim.trace import Trace
 from tests.benchmarks.ring import ideal_ring
 from tests.engine.problems import UNIT_SECOND, Decay, Rate, block, simulation, solve
 
-CONCURRENT = 20
+CONCURRENT = 10
 JOB = simulation(block(Rate(Decay())), Explicit, 1.0, units=1.0, step=0.01)
 
 

@@ -109,21 +109,26 @@ def test_server_printed_in_the_readme(
 @pytest.mark.parametrize("score", ["torch", "split"])
 def test_served_solver_has_the_voltages_of_the_one_process(score: str, tmp_path: Path) -> None:
     values = {"name": "test", "task": "circle", "score": score, "fidelity": {"opamp": "ideal"}}
+    coupling = {"step_second": 250e-9}
     command = [sys.executable, "-m", "cosim", "serve", str(tmp_path / "apart")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        apart = Run(parse(values | {"coupling": {"exchange": "file"}}, "the test"))
+        apart = Run(parse(values | {"coupling": coupling | {"exchange": "file"}}, "the test"))
         outside = apart.execute(tmp_path / "apart").trace
         said, _ = server.communicate(timeout=PATIENCE_SECOND)
     assert "the run is complete" in said and server.returncode == 0
-    inside = Run(parse(values, "the test")).execute(tmp_path / "inside").trace
-    for table, expected in ((outside, inside), (outside.coupling, inside.coupling)):
+    inside = Run(parse(values | {"coupling": coupling}, "the test"))
+    expected_trace = inside.execute(tmp_path / "inside").trace
+    for table, expected in (
+        (outside, expected_trace),
+        (outside.coupling, expected_trace.coupling),
+    ):
         np.testing.assert_array_equal(table.time_second, expected.time_second)
         for name in expected.names:
             np.testing.assert_array_equal(table[name].values, expected[name].values)
 
 
 def test_interrupted_run_goes_on_with_another_server(tmp_path: Path) -> None:
-    coupling = {"exchange": "file", "step_second": 12e-9}
+    coupling = {"exchange": "file", "step_second": 25e-9}
     values = {"name": "test", "task": "circle", "fidelity": {"opamp": "ideal"}}
     run = Run(parse(values | {"coupling": coupling}, "the test"))
 

@@ -1,5 +1,6 @@
 """Distributions compared: false alarms at the stated rate, changes caught, bad input named."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,16 @@ def noisy(path: Path, draws: np.ndarray) -> Trace:
     return Trace.open(path)
 
 
+@pytest.fixture(scope="module")
+def golden_and_same(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trace, Trace]:
+    folder, generator = tmp_path_factory.mktemp("ensembles"), np.random.default_rng(2)
+    golden, same = (
+        ensemble(folder / name, generator.standard_normal((200, 2)))
+        for name in ("golden.h5", "same.h5")
+    )
+    return golden, same
+
+
 def test_false_alarms_are_as_rare_as_stated() -> None:
     generator = np.random.default_rng(1)
     alarms = 0
@@ -66,13 +77,20 @@ def test_false_alarms_are_as_rare_as_stated() -> None:
     ],
     ids=["shift", "spread", "two values", "correlation"],
 )
-def test_changes_are_caught(change, tmp_path: Path) -> None:
-    generator = np.random.default_rng(2)
-    golden = ensemble(tmp_path / "golden.h5", generator.standard_normal((300, 2)))
-    same = ensemble(tmp_path / "same.h5", generator.standard_normal((300, 2)))
-    other = ensemble(tmp_path / "other.h5", change(generator.standard_normal((300, 2))))
-    assert compare_distributions(same, golden, Distribution()).passes
+def test_changes_are_caught(
+    change: Callable[[np.ndarray], np.ndarray],
+    golden_and_same: tuple[Trace, Trace],
+    tmp_path: Path,
+) -> None:
+    golden, _ = golden_and_same
+    drawn = np.random.default_rng(3).standard_normal((200, 2))
+    other = ensemble(tmp_path / "other.h5", change(drawn))
     assert not compare_distributions(other, golden, Distribution()).passes
+
+
+def test_an_equal_distribution_passes(golden_and_same: tuple[Trace, Trace]) -> None:
+    golden, same = golden_and_same
+    assert compare_distributions(same, golden, Distribution()).passes
 
 
 def test_transport_distance_is_scipy_s() -> None:
