@@ -4,7 +4,7 @@ import math
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -24,6 +24,9 @@ from cosim.cli.app import (
     print_json,
 )
 from cosim.terminal import visible
+
+if TYPE_CHECKING:
+    from cosim.trace import Trace
 
 trace_app = typer.Typer(
     help="Look into a recorded trace, export it, import others.", no_args_is_help=True
@@ -115,13 +118,17 @@ def plot(
     figure = output or path.with_suffix(".png")
     make_folder(figure.parent)
     with Trace.open(path) as trace:
-        chosen = [trace if member is None else trace.member(member)]
-        if member is None and trace.members is not None:
-            every = [trace.member(number) for number in range(trace.members)]
-            chosen = [one for one in every if one.points] or every[:1]
-        names = matched(chosen[0], signals)
-        draw_trace([one.window(start, stop) for one in chosen], names, figure)
+        windows = _windows(trace, member, start, stop)
+        draw_trace(windows, matched(windows[0], signals), figure)
     console.print(f"figure   {figure}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _windows(trace: "Trace", member: int | None, start: float, stop: float) -> "list[Trace]":
+    """A run, a member of an ensemble, or without its number all members that have points."""
+    numbers = range(trace.members or 0) if member is None else [member]
+    every = [trace.member(number) for number in numbers] or [trace]
+    windows = [one.window(start, stop) for one in every]
+    return [one for one in windows if one.points] or windows[:1]
 
 
 @trace_app.command()
@@ -198,7 +205,11 @@ def watch(
 def export(
     path: TraceFile,
     output: Annotated[
-        Path, typer.Argument(help="File to write: .raw, .csv, .vcd, .parquet or .pwl.")
+        Path,
+        typer.Argument(
+            help="File to write: .raw, .csv, .vcd, .fst, .parquet or .pwl; .gtkw or .sucl, a "
+            "session of GTKWave or Surfer for the .fst or .vcd file beside it."
+        ),
     ],
     signals: Signals = None,
     start: Start = -math.inf,
@@ -207,13 +218,15 @@ def export(
     as_text: Annotated[bool, typer.Option("--ascii", help="A .raw file as text.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Write signals for another program: SPICE, a waveform viewer, pandas, a spreadsheet."""
+    """Write signals for another program: SPICE, a waveform viewer, pandas, a spreadsheet. A .raw
+    file holds all members of an ensemble.
+    """
     from cosim.trace import Trace
     from cosim.trace.exchange import export_trace
 
     with Trace.open(path) as trace, interruptible(f"{output} is as it was."):
-        chosen = trace if member is None else trace.member(member)
-        export_trace(chosen.window(start, stop), output, signals or ["*"], as_text=as_text)
+        windows = _windows(trace, member, start, stop)
+        export_trace(windows, output, signals or ["*"], as_text=as_text)
     console.print(f"export   {output}", highlight=False, soft_wrap=True, markup=False)
 
 

@@ -1,4 +1,4 @@
-"""Parquet, for pandas and other tools of data analysis."""
+"""Parquet, for pandas and cicwave, which takes a column `time` for the time in seconds."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,13 +9,13 @@ from cosim.trace.table import Table
 
 
 def write_parquet(path: Path, table: Table, names: Sequence[str]) -> None:
-    """Write 'time_second' and signals [names] of a table, with the units in the fields' metadata.
+    """Write 'time' and signals [names] of a table, with the units in the fields' metadata.
 
     Raises:
         TraceError: pyarrow is not installed.
     """
     arrow, parquet = optional("pyarrow"), optional("pyarrow.parquet")
-    units = [("time_second", "s"), *((name, table[name].unit) for name in names)]
+    units = [("time", "s"), *((name, table[name].unit) for name in names)]
     schema = arrow.schema(
         [arrow.field(name, arrow.float64(), metadata={"units": unit}) for name, unit in units]
     )
