@@ -23,7 +23,7 @@ run: setup ## the main job: one sample of the ring, generated in ngspice
 	.venv/bin/cosim run circle --force
 
 test: setup ## the test suite
-	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist worksteal
 
 check: setup ## style, types, layers and sizes
 	.venv/bin/ruff check
