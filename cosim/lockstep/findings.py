@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cosim.lockstep.block import Block
-from cosim.lockstep.scheme import Scheme
+from cosim.lockstep.scheme import Linearised, Scheme
 from cosim.lockstep.stepping import Stepping
 
 WORTH_TELLING_PART = 0.02
@@ -183,13 +183,15 @@ class Findings:
                 if self.amplification > 1.5
                 else ""
             )
+            linearised = issubclass(self.scheme, Linearised)
+            better = "" if linearised else f", or the scheme '{Linearised.NAME}'"
             tell(
                 "coupling_error",
                 report.at_second,
                 f"The coupling error of block '{name}' reaches "
                 f"{100 * report.largest_error_volt / report.range_volt:.3g} % of its output's "
                 f"range ({report.largest_error_volt:.3g} V at t = {report.at_second:.6g} s)"
-                f"{through}. Take shorter steps, or the scheme 'linearised'.",
+                f"{through}. Take shorter steps{better}.",
             )
         added = self.accumulated * self.steepest / report.range_volt**2
         if self.block.sample_second is None and added > ACCUMULATED_PART:

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 
+import cosim
 from cosim.engine.worker import WorkerPool
 from cosim.errors import CouplingError
 from cosim.lockstep.block import Block
@@ -101,3 +102,19 @@ def test_sliding_relay_is_an_error(
                   saved=["x"], stepping=stepping)  # fmt: skip
     with pytest.raises(CouplingError, match=r"'relay' switches without end.*hysteresis"):
         pool.run_one(job)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "advice"),
+    [("explicit", ", or the scheme 'linearised'."), ("linearised", "Take shorter steps.")],
+)
+def test_a_coarse_coupling_is_advised_what_is_left_to_do(scheme: str, advice: str) -> None:
+    """A square law behind an edge of one step."""
+    netlist = cosim.Netlist(
+        "edge\nV1 in 0 PWL(0 0 1u 0 1.05u 1)\nR1 in a 1k\nC1 a 0 20p\nR2 u out 1k\nC2 out 0 20p\n"
+        "R3 out 0 10k\n.end\n"
+    )
+    block = cosim.Block(lambda volts: volts**2, inputs=["a"], outputs=["u"])
+    with pytest.warns(UserWarning, match="coupling error of block") as warned:
+        cosim.simulate(netlist, [block], stop="3u", max_step="50n", scheme=scheme, confirm=False)
+    assert advice in str(warned[0].message)
