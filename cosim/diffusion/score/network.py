@@ -2,12 +2,15 @@
 
     e = [sin(2 pi W t), cos(2 pi W t)] + c        7 fixed frequencies W, condition c
     h1 = relu(W1 x + b1 + e),  h2 = relu(W2 h1 + b2 + e),  raw = W3 h2 + b3
-    score = output_gain * raw
+    score = output_gain * raw                                 parametrisation `score`
+    score = output_gain * raw / max(sigma(t), LEAST_DEVIATION)              `epsilon`
 
-c is one constant vector for each class, 0 for none. Guidance of weight w mixes two of them:
+The second predicts minus the noise, epsilon, which is of order 1 at every t, where the score of a
+narrow distribution grows without bound as t goes to 0. c is one constant vector for each class, 0 for none. Guidance of weight w mixes two of them:
 score = (1 + w) score(c) - w score(0).
 Source: fact sheet, section 3 (2-14-14-2, output gain 5, condition); Ho and Salimans,
-arXiv 2207.12598 (classifier-free guidance).
+arXiv 2207.12598 (classifier-free guidance); Ho, Jain and Abbeel, NeurIPS 2020, section 3.2
+(epsilon).
 """
 
 import copy
@@ -18,8 +21,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from cosim.diffusion.score.sde import Diffusion
+
 RING_FREQUENCIES = (0.26200, -0.81893, 0.24826, 0.41499, 0.03246, -0.27096, 0.07671)
 """The published bench's ring frequencies: fact sheet, section 4."""
+
+LEAST_DEVIATION = 0.01
+"""Of the noise that epsilon is divided by, so that beta / sigma stays within a converter's range."""
 
 
 class Exact:
@@ -100,9 +108,13 @@ class ScoreNetwork(nn.Module):
         """Output before the gain [..., states]: what the circuit's score nodes carry."""
         return self.hidden_and_raw(x, t)[1]
 
+    def score_factor(self, t: torch.Tensor) -> torch.Tensor:
+        """What the raw output is multiplied by to be the score, for t [...]."""
+        return torch.full_like(t, self.output_gain)
+
     def forward(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """Score [..., states] for states x [..., states] and time t."""
-        return self.output_gain * self.raw_output(x, t)
+        return self.score_factor(t)[..., None] * self.raw_output(x, t)
 
     @property
     def parts(self) -> list[tuple[float, "ScoreNetwork"]]:
@@ -118,6 +130,28 @@ class ScoreNetwork(nn.Module):
             )
             for layer in self.linear_layers
         ]
+
+
+class EpsilonNetwork(ScoreNetwork):
+    """A network whose raw output is minus the noise over the output gain.
+
+    Args:
+        sde: the diffusion it is trained with; the others as `ScoreNetwork`.
+    """
+
+    def __init__(
+        self,
+        sde: Diffusion,
+        states: int = 2,
+        frequencies: Sequence[float] = RING_FREQUENCIES,
+        output_gain: float = 1.0,
+    ) -> None:
+        super().__init__(states, frequencies, output_gain)
+        self.sde = sde
+
+    def score_factor(self, t: torch.Tensor) -> torch.Tensor:
+        """What the raw output is multiplied by to be the score, for t [...]."""
+        return self.output_gain / self.sde.sigma(t).clamp(min=LEAST_DEVIATION)
 
 
 class ConditionalScoreNetwork(ScoreNetwork):

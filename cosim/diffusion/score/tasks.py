@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from cosim.diffusion.score.network import ConditionalScoreNetwork, ScoreNetwork
+from cosim.diffusion.score.network import ConditionalScoreNetwork, EpsilonNetwork, ScoreNetwork
 from cosim.diffusion.score.sde import Diffusion, VariancePreserving
 from cosim.errors import ConfigurationError
 from cosim.plugins import Registry, is_file
@@ -183,6 +183,15 @@ TASKS = {
             sde=VariancePreserving(beta_min=0.001, beta_max=0.5),
             sampling_scale=2.0,
             network=ScoreNetwork,
+        ),
+        Task(
+            name="circle_epsilon",
+            description="ring: radius N(0.7, 0.04), angle uniform",
+            sample=_ring,
+            plot_limit=1.5,
+            sde=VariancePreserving(beta_min=0.001, beta_max=0.5),
+            sampling_scale=2.0,
+            network=partial(EpsilonNetwork, VariancePreserving(beta_min=0.001, beta_max=0.5)),
         ),
         Task(
             name="gaussian_mixture",

@@ -70,7 +70,7 @@ def denoising_loss(
     hidden, raw = functional_call(
         _HiddenAndRaw(network), parameters, (alpha * points + sigma * z, t, labels, hardware)
     )
-    matching = (sigma * network.output_gain * raw + z).square().sum(dim=1).mean() / 2
+    matching = (sigma * network.score_factor(t)[:, None] * raw + z).square().sum(dim=1).mean() / 2
     limit = task.recipe.saturation_limit
     penalty = sum((torch.relu(layer - limit).sum() for layer in hidden), torch.zeros(()))
     return matching, task.recipe.saturation_penalty * penalty
