@@ -1,10 +1,12 @@
 """The circuit of a run: its transistors, its solver, and the score network that is in it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from cosim.circuits.analog_switch import AnalogSwitchSpec, analog_switch, on_resistance
 from cosim.circuits.dac import Converters, converters
@@ -74,7 +76,15 @@ class Design:
             converters=self._converters,
             reference=fidelity.reference,
             offset_volts=self._offset_volts,
+            deviation=self._deviation,
         )
+
+    @property
+    def _deviation(self) -> Callable[[np.ndarray], np.ndarray] | None:
+        network = self.problem.network.parts[0][1]
+        if network.deviation(torch.ones(1)) is None:
+            return None
+        return lambda t: np.asarray(network.deviation(torch.from_numpy(t)))
 
     @property
     def _offset_volts(self) -> tuple[float, ...]:

@@ -3,6 +3,10 @@
 from cosim.netlist.netlist import Signal
 
 
+SCORE_RATE = "score_rate"
+"""beta / (4 sigma), of a network whose output is to be divided by sigma."""
+
+
 def state_node(index: int) -> str:
     """Integrator output: the state x_index."""
     return f"x_{index}"

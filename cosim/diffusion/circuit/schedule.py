@@ -1,5 +1,6 @@
 """The solver's sources that follow the time: precharge and run, the rates of beta, the noise."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +12,13 @@ from cosim.circuits.integrator import (
     SWITCH_EDGE_SECOND,
 )
 from cosim.circuits.noise import TransientNoise, WienerNoise, add_held_noise
-from cosim.diffusion.circuit.nodes import (
-    noise_node,
-)
+from cosim.diffusion.circuit.nodes import SCORE_RATE, noise_node
 from cosim.diffusion.scaling import Scaling
 from cosim.netlist.waveform import piecewise_linear
+
+RATE_CORNERS = 60
+"""Of the straight lines that a score's rate is made of, in equal ratios of t down to 1e-3: within
+1 % of it at its kink, within 0.1 % elsewhere."""
 
 PRECHARGE_SWITCHES = frozenset({"vrun", "vprecharge"})
 """Sources that end the precharge."""
@@ -29,6 +32,8 @@ class Schedule:
         states: dimension of the sample.
         beta_start, beta_end: sampling beta at tau = 0 (t = 1) and at tau = 1 (t = 0).
         converters: hold beta and the noise's draws; None for exact waveforms.
+        deviation: by t [n], of the noise that the network's output is divided by; None where it is
+            the score itself.
     """
 
     states: int
@@ -36,6 +41,7 @@ class Schedule:
     beta_start: float
     beta_end: float
     converters: Converters | None
+    deviation: Callable[[np.ndarray], np.ndarray] | None = None
 
     def add_to(self, circuit: Circuit, noise: WienerNoise | None) -> None:
         """Add them; of the reverse SDE with its noise."""
@@ -63,6 +69,11 @@ class Schedule:
             np.array([0.0, begin, end]),
             np.array([self.beta_start, self.beta_start, self.beta_end]) / 2,
         )
+        if self.deviation is not None:
+            t = np.append(np.geomspace(1.0, 1e-3, RATE_CORNERS), 0.0)
+            time = begin + scaling.solve_second * (1 - t)
+            rate = self._score_rate(self.deviation, 1 - t)
+            piecewise_linear(circuit, SCORE_RATE, "analog_ground", time, rate)
         if noise is None:
             return
         tau = np.linspace(0, 1, noise.updates + 1)
@@ -84,14 +95,22 @@ class Schedule:
         for index in range(self.states):
             circuit.X(f"noise_{index}", source.name, noise_node(index), "analog_ground")
 
+    def _score_rate(
+        self, deviation: Callable[[np.ndarray], np.ndarray], tau: np.ndarray
+    ) -> np.ndarray:
+        return self._beta(tau) / (4 * deviation(1 - tau))
+
     def _beta(self, tau: np.ndarray) -> np.ndarray:
         return self.beta_start + tau * (self.beta_end - self.beta_start)
 
     def _add_converters(
         self, circuit: Circuit, converters: Converters, noise: WienerNoise | None
     ) -> None:
-        beta = self._beta(hold_centres(converters.updates))
+        held = hold_centres(converters.updates)
+        beta = self._beta(held)
         banks = {"rates": {"half_beta": beta / 2}}
+        if self.deviation is not None:
+            banks["rates"][SCORE_RATE] = self._score_rate(self.deviation, held)
         if noise is not None:
             banks["rates"]["half_root_beta"] = np.sqrt(beta) / 2
             assert noise.draws is not None  # a run with converters has draws

@@ -8,7 +8,8 @@ and its reverse SDE is dx = beta(t)/2 (x + 2 score(x, t)) dtau + sqrt(beta(t)) d
 
 For each state: two multipliers form -beta/2 x and -beta/2 raw, a summing input stage weighs them
 1 : output_gain (1 : 2 output_gain for the SDE), and an inverting integrator with R C = solve time
-closes the loop. For the SDE another multiplier forms -sqrt(beta)/2 times a noise source. With
+closes the loop. Where the network predicts the noise, score = output_gain * raw / sigma(t), the
+score's multipliers carry beta / (4 sigma) and their inputs weigh twice as much. For the SDE another multiplier forms -sqrt(beta)/2 times a noise source. With
 guidance and the score in the netlist, a second network without the condition, its last layer
 negated, has multipliers and inputs of its own: (1 + w) raw(class) + w (-raw(no class)).
 Node x_i is analog_ground + volt_per_unit * x_i; beta/2 and sqrt(beta)/2 are nodes of 1 V for 1.
@@ -32,6 +33,7 @@ from cosim.circuits.noise import WienerNoise
 from cosim.circuits.summing import SummingInput, input_resistance
 from cosim.circuits.voltage_reference import VoltageReferenceSpec, add_reference
 from cosim.diffusion.circuit.nodes import (
+    SCORE_RATE,
     initial_source,
     noise_node,
     noise_signal,
@@ -63,6 +65,8 @@ class Solver:
         reference: fidelity of the analog ground's source. Initial conditions are against that
             node, and so must the states be read.
         offset_volts: input offset of each integrator's op-amp; none where it is empty.
+        deviation: by t [n], of the noise that the network's output is divided by; None where it is
+            the score itself.
     """
 
     states: int
@@ -79,6 +83,7 @@ class Solver:
     converters: Converters | None = None
     reference: Fidelity = Fidelity.IDEAL
     offset_volts: tuple[float, ...] = ()
+    deviation: Callable[[np.ndarray], np.ndarray] | None = None
     integrator: IntegratorSpec = IntegratorSpec()
     tolerances: Tolerances = Tolerances()
 
@@ -104,6 +109,10 @@ class Solver:
             Signal("reference.out", "analog_ground", "V", "analog ground"),
             Signal("beta.half_beta", "half_beta", "V", "beta(t)/2, 1 V for 1, above ground"),
         ]
+        if self.deviation is not None:
+            recorded.append(
+                Signal("beta.score_rate", SCORE_RATE, "V", "beta(t)/(4 sigma(t)), above ground")
+            )
         for index in range(self.states):
             recorded += state_signals(index)
         return tuple(recorded)
@@ -125,8 +134,9 @@ class Solver:
         if self.process is not None:
             self.process.apply(circuit)
         self._add_supplies(circuit)
-        schedule = Schedule(self.states, scaling, self.beta_start, self.beta_end, self.converters)
-        schedule.add_to(circuit, noise)
+        Schedule(
+            self.states, scaling, self.beta_start, self.beta_end, self.converters, self.deviation
+        ).add_to(circuit, noise)
 
         multiplier = self.multiplier
         gains, factors = self._inputs(noise)
@@ -210,10 +220,11 @@ class Solver:
         gains = {"state": 1.0}
         factors: dict[str, tuple[str, Callable[[int], str]]] = {"state": ("half_beta", state_node)}
         drift = self.output_gain * (1 if noise is None else 2)
+        rate, scale = ("half_beta", 1) if self.deviation is None else (SCORE_RATE, 2)
         for part, weight in enumerate(self.score_weights):
             kind = ("score", "unconditional")[part]
-            gains[kind] = weight * drift
-            factors[kind] = ("half_beta", partial(score_node, part=part))
+            gains[kind] = weight * drift * scale
+            factors[kind] = (rate, partial(score_node, part=part))
         if noise is not None:
             gains["noise"] = 2 * float(np.sqrt(noise.updates))
             factors["noise"] = ("half_root_beta", noise_node)

@@ -2,12 +2,12 @@
 
     e = [sin(2 pi W t), cos(2 pi W t)] + c        7 fixed frequencies W, condition c
     h1 = relu(W1 x + b1 + e),  h2 = relu(W2 h1 + b2 + e),  raw = W3 h2 + b3
-    score = output_gain * raw                                 parametrisation `score`
-    score = output_gain * raw / max(sigma(t), LEAST_DEVIATION)              `epsilon`
+    score = output_gain * raw                                           `ScoreNetwork`
+    score = output_gain * raw / max(sigma(t), LEAST_DEVIATION)          `EpsilonNetwork`
 
 The second predicts minus the noise, epsilon, which is of order 1 at every t, where the score of a
-narrow distribution grows without bound as t goes to 0. c is one constant vector for each class, 0 for none. Guidance of weight w mixes two of them:
-score = (1 + w) score(c) - w score(0).
+narrow distribution grows without bound as t goes to 0. c is one constant vector for each class, 0
+for none. Guidance of weight w mixes two of them: score = (1 + w) score(c) - w score(0).
 Source: fact sheet, section 3 (2-14-14-2, output gain 5, condition); Ho and Salimans,
 arXiv 2207.12598 (classifier-free guidance); Ho, Jain and Abbeel, NeurIPS 2020, section 3.2
 (epsilon).
@@ -108,9 +108,17 @@ class ScoreNetwork(nn.Module):
         """Output before the gain [..., states]: what the circuit's score nodes carry."""
         return self.hidden_and_raw(x, t)[1]
 
+    def deviation(self, t: torch.Tensor) -> torch.Tensor | None:
+        """What the raw output is divided by to be the score over the gain, for t [...]; None where
+        by nothing.
+        """
+        return None
+
     def score_factor(self, t: torch.Tensor) -> torch.Tensor:
         """What the raw output is multiplied by to be the score, for t [...]."""
-        return torch.full_like(t, self.output_gain)
+        deviation = self.deviation(t)
+        gain = torch.full_like(t, self.output_gain)
+        return gain if deviation is None else gain / deviation
 
     def forward(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """Score [..., states] for states x [..., states] and time t."""
@@ -149,9 +157,9 @@ class EpsilonNetwork(ScoreNetwork):
         super().__init__(states, frequencies, output_gain)
         self.sde = sde
 
-    def score_factor(self, t: torch.Tensor) -> torch.Tensor:
-        """What the raw output is multiplied by to be the score, for t [...]."""
-        return self.output_gain / self.sde.sigma(t).clamp(min=LEAST_DEVIATION)
+    def deviation(self, t: torch.Tensor) -> torch.Tensor:
+        """Of the noise at t [...], at least LEAST_DEVIATION."""
+        return self.sde.sigma(t).clamp(min=LEAST_DEVIATION)
 
 
 class ConditionalScoreNetwork(ScoreNetwork):
