@@ -111,7 +111,9 @@ def run(
         "The trace holds what was recorded, and opens as usual; --resume goes on with it."
     ):
         if not weights_path(job.problem.task.name, model_folder(job.problem.task)).exists():
-            train_with_progress(config.task, seed=0, folder=None)
+            train_with_progress(
+                config.task, seed=0, folder=None, epsilon=config.parametrisation == "epsilon"
+            )
         if config.coupling.exchange == "file":
             _announce_exchange(output or default_output(config))
         with progress_bar(TaskProgressColumn()) as progress:

@@ -33,6 +33,7 @@ def train_with_progress(
     folder: Path | None,
     data: Path | None = None,
     hardware: bool = False,
+    epsilon: bool = False,
 ) -> tuple[Path, dict[str, float]]:
     """Train and store a task's model; the folder it is in, and how good it is."""
     import torch
@@ -43,7 +44,7 @@ def train_with_progress(
     from cosim.diffusion.score.training import evaluate
     from cosim.diffusion.score.training import train as train_model
 
-    definition = get_task(task)
+    definition = get_task(task).predicting_noise() if epsilon else get_task(task)
     if data is not None and task != "letters":
         raise ConfigurationError(f"--data is of the task 'letters'; '{task}' has data of its own.")
     if definition.images and folder is not None:
@@ -95,12 +96,15 @@ def train(
             "--hardware", help="Aware of clipped weights, read noise and the measured ReLU."
         ),
     ] = False,
+    epsilon: Annotated[
+        bool, typer.Option("--epsilon", help="The network is to predict the noise.")
+    ] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Train the score model of a task and store it with its card."""
     with interruptible("The model in the folder is as it was."):
-        folder, metrics = train_with_progress(task, seed, output, data, hardware)
+        folder, metrics = train_with_progress(task, seed, output, data, hardware, epsilon)
     if as_json:
         print_json({"model": str(folder), "metrics": metrics})
         return

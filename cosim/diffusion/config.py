@@ -135,8 +135,9 @@ class Variant(NamedTuple):
 
 
 class EnsembleConfig(Section):
-    """Initial conditions: `samples` draws from N(0, I); all of them at each of the process's
-    `corners`, or with each of `monte_carlo` draws of its variation and mismatch (seeds 1, 2, ...).
+    """Initial conditions: `samples` draws from N(0, prior_deviation^2 I); all of them at each of
+    the process's `corners`, or with each of `monte_carlo` draws of its variation and mismatch
+    (seeds 1, 2, ...).
     """
 
     samples: int = Field(1, ge=1, le=1_000_000)
@@ -144,6 +145,9 @@ class EnsembleConfig(Section):
     corners: tuple[str, ...] = ()
     monte_carlo: int | None = Field(None, ge=1, le=100_000)
     member: int | None = Field(None, ge=0, description="the only one to be simulated")
+    prior_deviation: float | None = Field(
+        None, gt=0, description="of the initial states; the task's unless given, 1 as published"
+    )
 
     @model_validator(mode="after")
     def _one_kind_of_variant(self) -> "EnsembleConfig":
@@ -196,6 +200,12 @@ class RunConfig(Section):
     task: str
     score: Literal["torch", "analog", "split"] = "torch"
     equation: Literal["ode", "sde"] = "ode"
+    parametrisation: Literal["score", "epsilon"] = Field(
+        "score", description="what the network predicts: the score, or minus the noise"
+    )
+    sampling_scale: float | None = Field(
+        None, gt=0, description="factor on beta in sampling; the task's unless given"
+    )
     coupling: CouplingConfig = CouplingConfig()
     fidelity: BlockFidelities = BlockFidelities()
     scaling: Scaling = Scaling()

@@ -1,6 +1,6 @@
 """What a run is to solve, in numbers alone: trained score, initial states, noise, and the truth."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -35,8 +35,15 @@ class Problem:
 
     @cached_property
     def task(self) -> Task:
-        """The task, or ConfigurationError."""
-        return get_task(self.config.task)
+        """The task as the run has it, or ConfigurationError."""
+        task = get_task(self.config.task)
+        if self.config.parametrisation == "epsilon":
+            task = task.predicting_noise()
+        return replace(
+            task,
+            sampling_scale=self.config.sampling_scale or task.sampling_scale,
+            prior_deviation=self.config.ensemble.prior_deviation or task.prior_deviation,
+        )
 
     @cached_property
     def _model(self) -> tuple[ScoreNetwork, ModelCard]:
@@ -81,9 +88,10 @@ class Problem:
 
     @cached_property
     def initial_states(self) -> np.ndarray:
-        """Draws from N(0, I) [samples, states]."""
+        """Draws from the prior [samples, states]."""
         ensemble = self.config.ensemble
-        return initial_states(ensemble.samples, self.network.states, ensemble.seed).numpy()
+        drawn = initial_states(ensemble.samples, self.network.states, ensemble.seed)
+        return (self.task.start_deviation * drawn).numpy()
 
     def noise(self, sample: int) -> WienerNoise | None:
         """A sample's noise; None for the probability-flow equation."""

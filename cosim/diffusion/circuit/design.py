@@ -19,6 +19,7 @@ from cosim.diffusion.circuit.score_source import AnalogScore, ScoreSource
 from cosim.diffusion.circuit.solver import Solver
 from cosim.diffusion.config import RunConfig, Variant
 from cosim.diffusion.problem import Problem
+from cosim.diffusion.score.network import EpsilonNetwork
 from cosim.errors import ConfigurationError
 from cosim.process.process import Process, find_process
 
@@ -81,10 +82,11 @@ class Design:
 
     @property
     def _deviation(self) -> Callable[[np.ndarray], np.ndarray] | None:
+        """Of the noise that the network's output is divided by; None where by nothing."""
         network = self.problem.network.parts[0][1]
-        if network.deviation(torch.ones(1)) is None:
+        if not isinstance(network, EpsilonNetwork):
             return None
-        return lambda t: np.asarray(network.deviation(torch.from_numpy(t)))
+        return lambda t: network.deviation(torch.from_numpy(t)).numpy()
 
     @property
     def _offset_volts(self) -> tuple[float, ...]:

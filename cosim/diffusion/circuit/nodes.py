@@ -2,9 +2,12 @@
 
 from cosim.netlist.netlist import Signal
 
-
 SCORE_RATE = "score_rate"
 """beta / (4 sigma), of a network whose output is to be divided by sigma."""
+
+SCORE_RATE_SIGNAL = Signal(
+    "beta.score_rate", SCORE_RATE, "V", "beta(t)/(4 sigma(t)), 1 V for 1, above ground"
+)
 
 
 def state_node(index: int) -> str:

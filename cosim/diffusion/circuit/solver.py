@@ -9,9 +9,10 @@ and its reverse SDE is dx = beta(t)/2 (x + 2 score(x, t)) dtau + sqrt(beta(t)) d
 For each state: two multipliers form -beta/2 x and -beta/2 raw, a summing input stage weighs them
 1 : output_gain (1 : 2 output_gain for the SDE), and an inverting integrator with R C = solve time
 closes the loop. Where the network predicts the noise, score = output_gain * raw / sigma(t), the
-score's multipliers carry beta / (4 sigma) and their inputs weigh twice as much. For the SDE another multiplier forms -sqrt(beta)/2 times a noise source. With
-guidance and the score in the netlist, a second network without the condition, its last layer
-negated, has multipliers and inputs of its own: (1 + w) raw(class) + w (-raw(no class)).
+score's multipliers carry beta / (4 sigma) and their inputs weigh twice as much. For the SDE
+another multiplier forms -sqrt(beta)/2 times a noise source. With guidance and the score in the
+netlist, a second network without the condition, its last layer negated, has multipliers and inputs
+of its own: (1 + w) raw(class) + w (-raw(no class)).
 Node x_i is analog_ground + volt_per_unit * x_i; beta/2 and sqrt(beta)/2 are nodes of 1 V for 1.
 Source: fact sheet, sections 2, 4 (bench controller) and 8.
 """
@@ -34,6 +35,7 @@ from cosim.circuits.summing import SummingInput, input_resistance
 from cosim.circuits.voltage_reference import VoltageReferenceSpec, add_reference
 from cosim.diffusion.circuit.nodes import (
     SCORE_RATE,
+    SCORE_RATE_SIGNAL,
     initial_source,
     noise_node,
     noise_signal,
@@ -110,9 +112,7 @@ class Solver:
             Signal("beta.half_beta", "half_beta", "V", "beta(t)/2, 1 V for 1, above ground"),
         ]
         if self.deviation is not None:
-            recorded.append(
-                Signal("beta.score_rate", SCORE_RATE, "V", "beta(t)/(4 sigma(t)), above ground")
-            )
+            recorded.append(SCORE_RATE_SIGNAL)
         for index in range(self.states):
             recorded += state_signals(index)
         return tuple(recorded)

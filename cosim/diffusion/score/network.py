@@ -27,7 +27,7 @@ RING_FREQUENCIES = (0.26200, -0.81893, 0.24826, 0.41499, 0.03246, -0.27096, 0.07
 """The published bench's ring frequencies: fact sheet, section 4."""
 
 LEAST_DEVIATION = 0.01
-"""Of the noise that epsilon is divided by, so that beta / sigma stays within a converter's range."""
+"""Of the noise that epsilon is divided by, so that beta / sigma stays bounded."""
 
 
 class Exact:
@@ -108,17 +108,9 @@ class ScoreNetwork(nn.Module):
         """Output before the gain [..., states]: what the circuit's score nodes carry."""
         return self.hidden_and_raw(x, t)[1]
 
-    def deviation(self, t: torch.Tensor) -> torch.Tensor | None:
-        """What the raw output is divided by to be the score over the gain, for t [...]; None where
-        by nothing.
-        """
-        return None
-
     def score_factor(self, t: torch.Tensor) -> torch.Tensor:
         """What the raw output is multiplied by to be the score, for t [...]."""
-        deviation = self.deviation(t)
-        gain = torch.full_like(t, self.output_gain)
-        return gain if deviation is None else gain / deviation
+        return torch.full_like(t, self.output_gain)
 
     def forward(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """Score [..., states] for states x [..., states] and time t."""
@@ -160,6 +152,10 @@ class EpsilonNetwork(ScoreNetwork):
     def deviation(self, t: torch.Tensor) -> torch.Tensor:
         """Of the noise at t [...], at least LEAST_DEVIATION."""
         return self.sde.sigma(t).clamp(min=LEAST_DEVIATION)
+
+    def score_factor(self, t: torch.Tensor) -> torch.Tensor:
+        """What the raw output is multiplied by to be the score, for t [...]."""
+        return self.output_gain / self.deviation(t)
 
 
 class ConditionalScoreNetwork(ScoreNetwork):

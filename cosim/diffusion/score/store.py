@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from cosim.diffusion.score.model_files import PROJECT_MODELS, write_model_files
-from cosim.diffusion.score.network import ScoreNetwork
+from cosim.diffusion.score.network import EpsilonNetwork, ScoreNetwork
 from cosim.diffusion.score.tasks import Task, TrainingRecipe
 from cosim.errors import ModelError
 
@@ -42,13 +42,19 @@ class ModelCard(BaseModel):
     trained: str
 
 
-def _departures(recipe: TrainingRecipe) -> list[str]:
+def _departures(network: ScoreNetwork, recipe: TrainingRecipe) -> list[str]:
     """Where the training is not the published one (fact sheet, section 3), and why."""
     aware = [
         f"Hardware-aware: weights clipped to {recipe.weight_limit:g}, read noise of "
         f"{recipe.read_noise:g} for each cell and point, the ReLU's curve as measured in ngspice."
     ]
-    return (aware if recipe.weight_limit else []) + [
+    noise = [
+        "The network predicts minus the noise, and score = output / sigma(t), where the published "
+        f"one predicts the score; weight noise of {recipe.weight_noise:g} instead of 0.1."
+    ]
+    return [
+        *(aware if recipe.weight_limit else []),
+        *(noise if isinstance(network, EpsilonNetwork) else []),
         f"Adam with learning rate {recipe.learning_rate:g} falling along a cosine over "
         f"{recipe.steps} steps of {recipe.batch}, instead of 2e-4 over about 200,000 steps: "
         "minutes on two cores.",
@@ -88,7 +94,7 @@ def save_model(
         seed=seed,
         recipe={name: float(value) for name, value in vars(task.recipe).items()},
         metrics=metrics,
-        departures=_departures(task.recipe),
+        departures=_departures(network, task.recipe),
         sha256=hashlib.sha256(weights).hexdigest(),
         versions={"python": platform.python_version(), "torch": torch.__version__},
         trained=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -206,14 +206,14 @@ def class_accuracy(task: Task, network: ConditionalScoreNetwork, label: int, see
     from cosim.diffusion.score.codec import load_codec
     from cosim.diffusion.score.model_files import PROJECT_MODELS
 
-    start = initial_states(ACCURACY_SAMPLES, network.states, seed)
+    start = task.start_deviation * initial_states(ACCURACY_SAMPLES, network.states, seed)
     samples = heun(network.given(label), task.sampling_sde, start, EVALUATION_STEPS).numpy()
     codec = load_codec(task.name, PROJECT_MODELS)
     return float(np.mean(codec.classify(codec.decode(samples)) == label))
 
 
 def _distances(task: Task, network: Score, true: torch.Tensor, seed: int) -> dict[str, float]:
-    start = initial_states(EVALUATION_SAMPLES, network.states, seed) * task.sde.prior_deviation
+    start = task.start_deviation * initial_states(EVALUATION_SAMPLES, network.states, seed)
     flow = heun(network, task.sampling_sde, start, EVALUATION_STEPS).numpy()
     points = true.double().numpy()
     return {

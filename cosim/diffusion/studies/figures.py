@@ -20,6 +20,7 @@ from cosim.diffusion.studies.coupling import coupling_order
 from cosim.diffusion.studies.energy import speed_energy
 from cosim.diffusion.studies.generation import circle_generation, kl_vs_steps
 from cosim.diffusion.studies.letters import letters_generation
+from cosim.diffusion.studies.quality import sampling_quality
 from cosim.diffusion.studies.robustness import macro_prediction, noise_robustness
 from cosim.diffusion.studies.study import Study, Workspace
 from cosim.diffusion.studies.waveforms import (
@@ -139,6 +140,7 @@ STUDIES = {
     "hidden_nodes": Study("Hidden nodes against the limit of 1.5 units", hidden_nodes),
     "coupling_order": Study("Lockstep error against step for each scheme", coupling_order),
     "circle_generation": Study("Samples of the ring at several tau", circle_generation),
+    "sampling_quality": Study("Why the SDE is poor: the score's slope, and KL", sampling_quality),
     "letters_generation": Study("Class-conditional letters, decoded", letters_generation),
     "kl_vs_steps": Study("KL of the digital sampler against its steps", kl_vs_steps),
     "noise_robustness": Study("KL against write noise, read noise, offset", noise_robustness),
