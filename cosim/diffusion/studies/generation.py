@@ -15,6 +15,7 @@ from cosim.diffusion.score.metrics import (
     sliced_wasserstein,
 )
 from cosim.diffusion.score.sampling import driven_euler, euler, heun, initial_states
+from cosim.diffusion.studies.baselines import NEAR, STEPS
 from cosim.diffusion.studies.study import Beside, Finding, Workspace
 from cosim.report.figures import draw_points
 from cosim.trace import Trace
@@ -135,11 +136,8 @@ def _software_path(run: Run) -> list[np.ndarray]:
     ]
 
 
-STEPS = (1, 2, 3, 5, 7, 10, 14, 20, 30, 50, 100, 200)
 LARGE = 20_000
 SAMPLERS = {"ode": ("euler", "heun"), "sde": ("euler_maruyama",)}
-NEAR = 1.1
-"""Of the analog solver's KL."""
 
 
 def kl_vs_steps(workspace: Workspace) -> Finding:
@@ -206,14 +204,6 @@ def _fewest(rows: list[dict[str, Any]], kl: float) -> int | None:
         good = list(itertools.takewhile(lambda row: row["kl_same_starts_nat"] <= NEAR * kl, own))
         found += [row["evaluations"] for row in good[-1:]]
     return min(found, default=None)
-
-
-def digital_evaluations(workspace: Workspace, run: Run, kl: float) -> int | None:
-    """Fewest evaluations of a digital sampler for samples as good as `kl`."""
-    rows: list[dict[str, Any]] = []
-    for sampler in SAMPLERS[run.config.equation]:
-        rows += _swept(run, sampler, len(run.problem.initial_states), workspace.size(8, 3))
-    return _fewest(rows, kl)
 
 
 def _swept(run: Run, sampler: str, count: int, seeds: int) -> list[dict[str, Any]]:
