@@ -50,7 +50,7 @@ def _departures(network: ScoreNetwork, recipe: TrainingRecipe) -> list[str]:
     ]
     noise = [
         "The network predicts minus the noise, and score = output / sigma(t), where the published "
-        f"one predicts the score; weight noise of {recipe.weight_noise:g} instead of 0.1."
+        "one predicts the score; a second training with less weight noise follows the first."
     ]
     return [
         *(aware if recipe.weight_limit else []),
@@ -92,7 +92,12 @@ def save_model(
         sde=task.sde.model_dump(),
         sampling_scale=task.sampling_scale,
         seed=seed,
-        recipe={name: float(value) for name, value in vars(task.recipe).items()},
+        recipe={
+            f"{stage}{name}": float(value)
+            for stage, recipe in (("", task.recipe), ("polish_", task.polish))
+            if recipe is not None
+            for name, value in vars(recipe).items()
+        },
         metrics=metrics,
         departures=_departures(network, task.recipe),
         sha256=hashlib.sha256(weights).hexdigest(),

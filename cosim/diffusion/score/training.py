@@ -114,13 +114,30 @@ def train(
     recipe = recipe or task.recipe
     task = replace(task, recipe=recipe)
     generator = torch.Generator().manual_seed(seed)
-    hardware: Exact = EXACT
-    if recipe.read_noise or activation_curve is not None:
-        hardware = Hardware(generator, recipe.read_noise, activation_curve)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = task.network()
-    data, classes = _data(task, generator)
+    data = _data(task, generator)
+    trained = _stage(network, task, data, generator, on_progress, activation_curve)
+    if task.polish is not None:
+        polish = replace(task, recipe=task.polish)
+        trained = _stage(network, polish, data, generator, on_progress, activation_curve)
+    return trained
+
+
+def _stage(
+    network: ScoreNetwork,
+    task: Task,
+    data: tuple[torch.Tensor, torch.Tensor | None],
+    generator: torch.Generator,
+    on_progress: Progress,
+    activation_curve: np.ndarray | None,
+) -> Trained:
+    """Train a network by a task's recipe, from what it is."""
+    recipe, (data_points, classes) = task.recipe, data
+    hardware: Exact = EXACT
+    if recipe.read_noise or activation_curve is not None:
+        hardware = Hardware(generator, recipe.read_noise, activation_curve)
     parameters = dict(network.named_parameters())
     optimiser = torch.optim.Adam(
         parameters.values(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
@@ -129,7 +146,7 @@ def train(
     average = {name: value.detach().clone() for name, value in parameters.items()}
     since, recent, last_tenth = 0.0, 0, []
     for step in range(1, recipe.steps + 1):
-        drawn = torch.randint(len(data), (recipe.batch,), generator=generator)
+        drawn = torch.randint(len(data_points), (recipe.batch,), generator=generator)
         labels = None
         if classes is not None:
             unseen = torch.rand(recipe.batch, generator=generator) < recipe.condition_dropout
@@ -142,7 +159,7 @@ def train(
             for name, value in parameters.items()
         }
         matching, penalty = denoising_loss(
-            network, noisy, task, data[drawn], labels, generator, hardware
+            network, noisy, task, data_points[drawn], labels, generator, hardware
         )
         optimiser.zero_grad()
         (matching + penalty).backward()
