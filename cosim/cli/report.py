@@ -83,7 +83,9 @@ def _datasheet(path: Path) -> "View":
     sections = [
         Section("Datasheet", COLUMNS, summary_rows(result)),
         Section(
-            f"Beyond limits, or not known ({len(failing) // 2})", ("",), [(one,) for one in failing]
+            f"Beyond limits, or not known ({len(failing) // 2})",
+            ("what, and the command that repeats it",),
+            [(one,) for one in failing],
         ),
         Section(
             "What moves what", ("share of the variance",), [(one,) for one in moved], images=images

@@ -23,6 +23,7 @@ from cosim.cli.app import (
     matched,
     print_json,
 )
+from cosim.errors import ConfigurationError
 from cosim.terminal import visible
 
 if TYPE_CHECKING:
@@ -180,11 +181,24 @@ def tail(
 
 @app.command()
 def watch(
-    path: TraceFile, signals: Signals = None, member: Member = None, debug: Debug = False
+    path: TraceFile,
+    signals: Signals = None,
+    member: Member = None,
+    web: Annotated[
+        bool, typer.Option("--web", help="The page of `cosim report`, live, in a browser.")
+    ] = False,
+    debug: Debug = False,
 ) -> None:
     """Watch a run from another terminal: how far it is, and its signals, until it has ended. Of an
-    ensemble, the member that is being simulated.
+    ensemble, the member that is being simulated. With --web in a browser, until Ctrl-C.
     """
+    if web:
+        if signals or member is not None:
+            raise ConfigurationError(
+                "--web shows every signal and member: leave out --signals and --member."
+            )
+        _serve(path)
+        return
     from rich.live import Live
 
     from cosim.report.live import live_view
@@ -199,6 +213,15 @@ def watch(
                 points, heard = trace.points, time.monotonic()
             view = live_view(chosen, matched(chosen, signals), time.monotonic() - heard)
             live.update(view, refresh=True)
+
+
+def _serve(path: Path) -> None:
+    from cosim.report.page.server import PageServer
+
+    with PageServer(path) as server, interruptible("The run goes on."):
+        console.print(f"page     {server.address}", highlight=False, soft_wrap=True, markup=False)
+        console.print("Whoever has this address, on this machine, sees the run. Ctrl-C ends it.")
+        server.serve_forever()
 
 
 @trace_app.command()

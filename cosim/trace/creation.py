@@ -14,6 +14,9 @@ from cosim.trace.layout import empty_trace
 from cosim.trace.provenance import Provenance
 from cosim.trace.schema import Signal, check_names
 
+_STRUCTURE_BYTE = 2**27
+"""HDF5's largest, for 10,000 signals and more; what is not needed is not taken."""
+
 
 def created(
     path: Path,
@@ -63,6 +66,7 @@ def _publish(partial: Path, path: Path, overwrite: bool) -> h5py.File:
         rdcc_nbytes=0,  # only whole chunks are written: a cache would cost memory for nothing
     )
     try:
+        _keep_structure(file)
         file.swmr_mode = True
         if overwrite:
             partial.replace(path)
@@ -72,6 +76,17 @@ def _publish(partial: Path, path: Path, overwrite: bool) -> h5py.File:
         file.close()
         raise
     return file
+
+
+def _keep_structure(file: h5py.File) -> None:
+    """Keep the file's structure in memory. What HDF5 2.0 evicts of a file that is open for readers,
+    it may free twice: a trace of 5,000 signals crashed its writer.
+    """
+    cache = file.id.get_mdc_config()
+    cache.max_size = _STRUCTURE_BYTE
+    cache.set_initial_size, cache.initial_size = True, _STRUCTURE_BYTE
+    cache.min_size = min(cache.min_size, _STRUCTURE_BYTE)
+    file.id.set_mdc_config(cache)
 
 
 def already_exists(path: Path) -> TraceError:

@@ -106,7 +106,7 @@ def _verdict(trace: Trace, comparison: Comparison | None) -> tuple[str, str]:
         return tones[comparison.verdict], f"{comparison.verdict}: {said} the golden trace {name}"
     said_events = [event for event in trace.events if event.kind not in QUIET_EVENTS]
     if said_events:
-        return DOUBTFUL, f"complete, with {len(said_events)} events to look at"
+        return DOUBTFUL, f"complete; events to look at: {len(said_events)}"
     return GOOD, "complete"
 
 

@@ -141,6 +141,12 @@ class Run {
       id: table.title + "/" + signal.name, table, index, name: signal.name, unit: signal.unit,
       about: signal.about, label: table.title ? table.title + ": " + signal.name : signal.name,
     })));
+    const places = new Map();  // in its panel, so that neighbours differ
+    for (const one of this.list) {
+      const key = one.table.title + "/" + one.unit;
+      one.place = places.get(key) || 0;
+      places.set(key, one.place + 1);
+    }
     if (!state.chosen) state.chosen = new Set(this.first());
     this.buildSide();
     this.buildKeys();
@@ -269,9 +275,9 @@ class Run {
     for (const {plot, signals, table} of this.panels) {
       let low = Math.max(table.index(first) - 2, 0);
       let high = Math.min(table.index(last) + 2, table.times.length), size = 1;
-      while ((high - low) / size > 4 * plot.over.clientWidth) size *= 2;
+      while ((high - low) / size > 2 * plot.over.clientWidth) size *= 2;
       if (size > 1) size *= 2;
-      coarsest = Math.max(coarsest, Math.ceil(size * (table.bin > 1 ? table.bin / 2 : 1)));
+      coarsest = Math.max(coarsest, table.bin > 1 ? table.bin * Math.max(size / 2, 1) : size);
       const per = size === 1 ? 1 : 2 / size;
       low = Math.floor(low * per);
       high = Math.ceil(high * per);
@@ -312,7 +318,7 @@ class Run {
     this.listRows();
   }
   colourOf(one) {
-    return COLOURS[this.list.indexOf(one) % COLOURS.length];
+    return COLOURS[one.place % COLOURS.length];
   }
   buildSide() {
     this.side.replaceChildren();
@@ -349,7 +355,7 @@ class Run {
       : true));
     fits.sort((x, y) => chosen.has(y.id) - chosen.has(x.id));
     const table = make("table"), head = make("tr", make("thead", table));
-    for (const title of ["", "signal", "A", "B", "B − A"]) make("th", head, title, {scope: "col"});
+    for (const title of ["shown", "signal", "A", "B", "B − A"]) make("th", head, title, {scope: "col"});
     const body = make("tbody", table), row = make("tr", body);
     make("td", row);
     make("td", row, "time");
@@ -510,15 +516,26 @@ addEventListener("resize", () => {
 start();
 
 if (document.body.dataset.live === "yes") {
+  const said = document.getElementById("live");
+  const opened = () => [...document.querySelectorAll("main details")];
   let known = "";
   setInterval(async () => {
+    if (document.activeElement instanceof HTMLInputElement) return;  // somebody types or slides
     let answer;
-    try { answer = await fetch(location.href, {headers: {"If-None-Match": known}}); } catch { return; }
+    try {
+      answer = await fetch(location.href, {headers: {"If-None-Match": known}});
+    } catch {
+      said.textContent = "cosim watch has ended; this is its last page";
+      return;
+    }
+    said.textContent = "live";
     if (!answer.ok || answer.status === 304) return;
     known = answer.headers.get("ETag") || "";
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const open = opened().map(one => one.open);
     document.querySelector("main").replaceWith(fresh.querySelector("main"));
     document.querySelector(".verdicts").replaceWith(fresh.querySelector(".verdicts"));
+    if (opened().length === open.length) opened().forEach((one, i) => { one.open = open[i]; });
     start();
   }, 1000);
 }
