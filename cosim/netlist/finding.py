@@ -50,6 +50,7 @@ RULES = {
     "ac-without-source": ERROR,
     "unknown-option": ERROR,
     "changing-option": WARNING,
+    "loose-tolerance": WARNING,
     "two-temperatures": ERROR,
     "ineffective-condition": WARNING,
     "ac-magnitude": WARNING,

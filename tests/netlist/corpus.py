@@ -232,6 +232,10 @@ FAULTY: list[tuple[str, str]] = [
     ("ac-magnitude", "V1 a 0 1 ac\nR1 a b 1k\nC1 b 0 1n\n.ac dec 10 1 1k"),
     ("two-temperatures", DIVIDER + ".temp 27\n.temp 85\n.op"),
     ("two-temperatures", DIVIDER + ".temp 50 75\n.op"),
+    ("unknown-option", RC + ".options method=euler\n.tran 10n 1u"),
+    ("bad-analysis", RC + ".meas dc top max v(b)\n.tran 10n 1u"),
+    ("loose-tolerance", "V1 a 0 5\nR1 a b 1k\nD1 b 0 d\n.model d d\n.options reltol=0.9\n.op"),
+    ("loose-tolerance", DIVIDER + ".options vntol=1\n.op"),
     ("changing-option", DIVIDER + ".options rshunt=1meg\n.op"),
     ("changing-option", DIVIDER + ".options gmin=1e-6\n.op"),
     ("changing-option", RC + ".options cshunt=1n\n.tran 1n 1u"),
@@ -248,6 +252,11 @@ FAULTY: list[tuple[str, str]] = [
     ("step-over-event", "B1 a 0 v=sin(2*pi*1meg*time)\nR1 a 0 1k\n.tran 1u 100u"),
     ("step-over-event", "B1 a 0 v=u(time-10.1u)-u(time-10.2u)\nR1 a 0 1k\n.tran 1u 100u"),
     ("step-over-event", "B1 a 0 v=(time>10.1u && time<10.2u) ? 1 : 0\nR1 a 0 1k\n.tran 1u 100u"),
+    ("step-over-event", "B1 a 0 v=(time>300.1u && time<300.3u) ? 1 : 0\nR1 a 0 1k\n.tran 10u 1m"),
+    (
+        "step-over-event",
+        ".param w=2n\nB1 a 0 v=u(time-300.1u)-u(time-300.1u-w)\nR1 a 0 1k\n.tran 10u 1m",
+    ),
     ("step-over-event", ".param f=1meg\nV1 a 0 SIN(0 1 {f})\nR1 a 0 1k\n.tran 1u 100u"),
     ("step-over-event", ".subckt s p\nV1 p 0 SIN(0 1 1meg)\n.ends\nX1 a s\nR1 a 0 1\n.tran 1u 99u"),
     (

@@ -33,6 +33,9 @@ CHANGING = {
     "gmin": "puts a larger conductance across every junction",
 }
 SMALLEST_GMIN = 1.01e-12
+LOOSEST = {"reltol": 0.01, "vntol": 1e-3, "abstol": 1e-6}
+"""Of the tolerances: ten times and more what ngspice takes by itself."""
+METHODS = ("trap", "trapezoidal", "gear")
 LINEAR = frozenset("rclkviefgh")
 
 _OUTPUT_NODE = re.compile(
@@ -59,6 +62,7 @@ def analyses(parsed: Parsed) -> Iterator[Finding]:
     yield from _sources(parsed)
     yield from _options(parsed)
     yield from _conditions(parsed, {_word(statement): statement for statement, _ in asked})
+    yield from _measures(parsed, [_word(statement) for statement, _ in asked])
     yield from _outputs(parsed)
 
 
@@ -183,7 +187,7 @@ def _options(parsed: Parsed) -> Iterator[Finding]:
                     continue
                 text = tokens[index + 2] if tokens[index + 1 : index + 2] == ["="] else ""
                 temperatures += [text] if name == "temp" and text else []
-                yield from _option(statement, name, constant(text, scope) if text else None)
+                yield from _option(statement, name, text, constant(text, scope) if text else None)
         values = {constant(text, scope) for text in temperatures}
         if len(values) > 1 and word in (".temp", ".option", ".options"):
             yield found(
@@ -194,8 +198,20 @@ def _options(parsed: Parsed) -> Iterator[Finding]:
             return
 
 
-def _option(statement: Statement, name: str, value: float | None) -> Iterator[Finding]:
-    if name not in OPTIONS:
+def _option(statement: Statement, name: str, text: str, value: float | None) -> Iterator[Finding]:
+    if name == "method" and text not in METHODS:
+        yield found(
+            statement, "unknown-option", name, "",
+            f"ngspice has no method '{text}' and would take the trapezoidal one.",
+            f"Write one of {', '.join(METHODS)}, or remove it.",
+        )  # fmt: skip
+    elif value is not None and value > LOOSEST.get(name, value):
+        yield found(
+            statement, "loose-tolerance", name, "",
+            f"At {value:g}, ngspice takes for a solution what may be far from it.",
+            f"Give it {LOOSEST[name]:g} or less, or remove it.",
+        )  # fmt: skip
+    elif name not in OPTIONS:
         yield found(
             statement, "unknown-option", name, "",
             f"ngspice has no option '{name}' and would leave it out.{did_you_mean(name, OPTIONS)}",
@@ -242,6 +258,18 @@ def _conditions(parsed: Parsed, asked: dict[str, Statement]) -> Iterator[Finding
                     "Its ic= is read only where the .tran line says uic; it does nothing here.",
                     "Add uic to the .tran line, or use .ic, or remove it.",
                 )  # fmt: skip
+
+
+def _measures(parsed: Parsed, asked: list[str]) -> Iterator[Finding]:
+    """Measurements of an analysis that the netlist does not run."""
+    for statement, _ in parsed.directives:
+        words = statement.text.lower().split()
+        if asked and words[0] in (".meas", ".measure") and f".{words[1]}" not in asked:
+            yield found(
+                statement, "bad-analysis", words[0], "",
+                f"It measures '{words[1]}', and the netlist runs {asked[0]}: there is no result.",
+                "Make them the same.",
+            )  # fmt: skip
 
 
 def _held_nodes(scope: Scope) -> set[str]:

@@ -154,6 +154,7 @@ def _leapt_over(element: Element, term: Term, instance: Instance, span: Span) ->
         return
     count = min(math.ceil(span.stop_second / span.step_second), MOST_SAMPLES // FINER)
     time = np.arange(count * FINER + 1) * (span.step_second / FINER)
+    time = np.union1d(time, _between(_instants(term, instance, time[-1])))
     values = instance.values({**CONSTANTS, "time": time})
     waiting = [term]
     while waiting:
@@ -168,7 +169,7 @@ def _leapt_over(element: Element, term: Term, instance: Instance, span: Span) ->
         except (LookupError, TypeError, ValueError):
             waiting.extend(part.arguments)
             continue
-        at = _hidden(wave)
+        at = _hidden(wave, time, span.step_second)
         if at is not None:
             yield found(
                 element.statement, "step-over-event", element.name, "",
@@ -180,17 +181,46 @@ def _leapt_over(element: Element, term: Term, instance: Instance, span: Span) ->
             return
 
 
-def _hidden(wave: np.ndarray) -> int | None:
-    """Index of the largest excursion between coarse samples; None where all are small."""
-    coarse = wave[::FINER]
-    inner = wave[:-1].reshape(-1, FINER)
-    above = inner.max(1) - np.maximum(coarse[:-1], coarse[1:])
-    below = np.minimum(coarse[:-1], coarse[1:]) - inner.min(1)
+def _instants(term: Term, instance: Instance, stop_second: float) -> np.ndarray:
+    """When something in an expression may switch: where a difference of two terms, or a term, that
+    is affine in time passes 0, and the corners of pwl() [instants].
+    """
+    time = np.array([0.0, stop_second / 2, stop_second])
+    values, found = instance.values({**CONSTANTS, "time": time}), []
+    for part in term.all():
+        try:
+            terms = [np.asarray(evaluate(one, values), dtype=float) for one in part.arguments]
+            terms.append(np.asarray(evaluate(part, values), dtype=float))
+        except (LookupError, TypeError, ValueError):
+            continue  # it depends on the circuit
+        if part.name == "pwl":
+            found += [float(corner) for corner in terms[1:-1:2]]
+            continue
+        with np.errstate(all="ignore"):
+            for curve in (terms[-1], terms[0] - terms[1] if len(terms) == 3 else terms[0]):
+                begin, middle, end = np.broadcast_to(curve, 3)
+                if begin != end and abs(begin + end - 2 * middle) < 1e-9 * abs(end - begin):
+                    found.append(float(stop_second * begin / (begin - end)))
+    return np.array([one for one in found if 0 < one < stop_second])
+
+
+def _between(instants: np.ndarray) -> np.ndarray:
+    """Times between instants, however near they are to each other."""
+    instants = np.unique(instants)
+    return (instants[1:] + instants[:-1]) / 2
+
+
+def _hidden(wave: np.ndarray, time: np.ndarray, step_second: float) -> int | None:
+    """Index of the largest excursion between two points a step apart; None where all are small."""
+    begins = np.searchsorted(time, step_second * np.arange(math.ceil(time[-1] / step_second)))
+    coarse = wave[np.append(begins, -1)]
+    above = np.maximum.reduceat(wave, begins) - np.maximum(coarse[:-1], coarse[1:])
+    below = np.minimum(coarse[:-1], coarse[1:]) - np.minimum.reduceat(wave, begins)
     excursion = np.maximum(above, below)
     scale = np.ptp(wave)
     if not math.isfinite(scale) or scale <= 0 or excursion.max() < HIDDEN_PART * scale:
         return None
-    return int(np.argmax(excursion)) * FINER
+    return int(begins[np.argmax(excursion)])
 
 
 def _powers(element: Element, instance: Instance) -> Iterator[Finding]:
