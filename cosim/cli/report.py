@@ -9,7 +9,10 @@ from cosim.cli.app import Debug, app, console, interruptible
 from cosim.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from cosim.report.page.content import View
+    from cosim.trace import Trace
 
 
 @app.command()
@@ -47,9 +50,16 @@ def _trace(path: Path, golden: Path | None, budget: int) -> "View":
 
     with Trace.open(path) as trace:
         if golden is None:
-            return view_of(trace, budget)
+            return view_of(trace, budget, divergence=_divergence)
         with Trace.open(golden) as theirs:
-            return view_of(trace, budget, compare(trace, theirs))
+            return view_of(trace, budget, compare(trace, theirs), _divergence)
+
+
+def _divergence(trace: "Trace", instants: "np.ndarray") -> "list[float] | None":
+    """Of an ensemble of the diffusion solver."""
+    from cosim.diffusion.divergence import kl_over_time
+
+    return kl_over_time(trace, instants)
 
 
 def _datasheet(path: Path) -> "View":

@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 from cosim.cli import app
 from cosim.report.page.build import page
 from cosim.report.page.content import View, view_of
-from cosim.report.page.packing import packed
+from cosim.report.page.packing import columns_of, packed
 from cosim.trace import Signal, Trace, TraceWriter
+from cosim.trace.compare import compare
 from tests.report.hostile import ATTACK, record_hostile
 from tests.trace.recordings import PROVENANCE
 
@@ -125,7 +126,7 @@ def test_every_extreme_is_on_the_page(
         writer.append(np.arange(points) * 1e-9, values[:, None])
         writer.finish()
     with Trace.open(tmp_path / "t.h5") as trace:
-        table = packed(trace, ["out"], budget_byte)
+        table = packed(trace.time_second, columns_of(trace), 1, budget_byte)
     assert (table["kind"], table["bin"], table["points"]) == (kind, size, points)
     found = unpacked(table["signals"][0], kind)
     times = np.frombuffer(zlib.decompress(base64.b64decode(table["times"])), "<f8")
@@ -152,3 +153,57 @@ def test_the_command_writes_a_page_that_says_the_verdict(tmp_path: Path) -> None
     assert run(app, ["report", str(tmp_path / "none.h5"), "-o", str(target)]).exit_code != 0
     assert run(app, ["report", str(path), "-o", str(tmp_path / "page.pdf")]).exit_code != 0
     assert target.read_bytes() == before
+
+
+METERED = """* a supply of 2 V, half of whose current a block takes
+.subckt load vdd
+R1 vdd 0 1k
+.ends
+Vdd vdd 0 dc 2
+Vmeter vdd vdd_load 0
+Vsignal in 0 sin(0 1 1k)
+Xload vdd_load load
+R1 vdd 0 1k
+.end
+"""
+
+
+def test_energy_is_told_by_supply_and_by_block(tmp_path: Path) -> None:
+    """2 V and 4 mA for 1 ms are 8 uJ; the block has half of it."""
+    path = tmp_path / "run.h5"
+    names = ("i(vdd)", "i(vmeter)", "i(vsignal)")
+    provenance = PROVENANCE.model_copy(update={"netlist": METERED})
+    with TraceWriter.create(
+        path, signals=[Signal(name, "A") for name in names], provenance=provenance
+    ) as writer:
+        writer.append(np.linspace(0, 1e-3, 11), np.tile([-4e-3, 2e-3, 1.0], (11, 1)))
+        writer.finish()
+    with Trace.open(path) as trace:
+        sections = {one.title: one.rows for one in view_of(trace, 100_000).sections}
+    assert [tuple(row) for row in sections["Energy"]] == [
+        ("vdd", "all", "8e-06", "0.008"),
+        ("vmeter", "xload", "4e-06", "0.004"),
+    ]
+
+
+def test_what_differs_is_shown_in_its_golden_band(tmp_path: Path) -> None:
+    traces = []
+    for name, error in (("run", 0.5), ("golden", 0.0)):
+        path = tmp_path / f"{name}.h5"
+        with TraceWriter.create(
+            path, signals=[Signal("out", "V"), Signal("good", "V")], provenance=PROVENANCE
+        ) as writer:
+            ramp = np.linspace(0, 1, 50)
+            writer.append(ramp * 1e-6, np.stack([ramp + error * (ramp > 0.8), ramp], axis=1))
+            writer.finish()
+        traces.append(Trace.open(path))
+    run, golden = traces
+    view = view_of(run, 100_000, compare(run, golden))
+    assert view.tone == "bad" and view.verdict.startswith("differs: against")
+    first, *others = view.waves[0]["tables"]
+    assert first["title"] == "out, golden band" and first["band"]
+    assert [one["name"] for one in first["signals"]] == ["lowest", "highest", "golden", "run"]
+    lowest, highest, exact, found = (unpacked(one, first["kind"]) for one in first["signals"])
+    assert ((lowest < exact) & (exact < highest)).all()
+    assert found.max() == pytest.approx(1.5) and (found > highest).any()
+    assert not any(one.get("band") for one in others)

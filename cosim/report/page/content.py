@@ -9,10 +9,12 @@ import numpy as np
 from markupsafe import Markup
 
 from cosim.errors import CosimError, MeasurementError
+from cosim.netlist.model import Scope
 from cosim.netlist.parse import parse
 from cosim.report.page.diagram import diagram
-from cosim.report.page.ensemble import Members, cloud, members_of
-from cosim.report.page.packing import packed
+from cosim.report.page.energy import energies
+from cosim.report.page.ensemble import Divergence, Members, cloud, members_of
+from cosim.report.page.packing import Column, columns_of, packed
 from cosim.trace import Trace
 from cosim.trace.compare import comparison_rows
 from cosim.trace.verdict import Comparison, Verdict
@@ -23,6 +25,8 @@ QUIET_EVENTS = ("process", "resumed")
 MOST_EVENTS = 500
 MEASURED = ("min", "max", "mean", "rms")
 MOST_MEASURED = 300
+MOST_BANDS, BAND_BYTE = 3, 100_000
+"""Signals that are shown in their golden band, and how many bytes of each."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +67,18 @@ class View:
         return {"title": self.title, "waves": list(self.waves), "cloud": self.cloud}
 
 
-def view_of(trace: Trace, budget_byte: int, comparison: Comparison | None = None) -> View:
+def view_of(
+    trace: Trace,
+    budget_byte: int,
+    comparison: Comparison | None = None,
+    divergence: Divergence | None = None,
+) -> View:
     """A run or ensemble.
 
     Args:
         budget_byte: of its waveforms.
-        comparison: with a golden trace.
+        comparison: with a golden trace, which is open.
+        divergence: of an ensemble's members at instants from where they should be.
 
     Raises:
         TraceError: the trace is damaged.
@@ -77,11 +87,18 @@ def view_of(trace: Trace, budget_byte: int, comparison: Comparison | None = None
     members = None if trace.members is None else members_of(trace)
     shown = [trace] if members is None else [trace.member(number) for number in members.shown]
     waves = [_waves(one, budget_byte // len(shown)) for one in shown]
-    sections = [] if comparison is None else [_compared(comparison)]
+    sections = []
+    if comparison is not None:
+        sections.append(_compared(comparison))
+        waves[0]["tables"][:0] = _bands(comparison)
     if members is not None:
         sections.append(_member_section(members))
-    sections += [_events(trace), *_measured(shown[0])]
     provenance = trace.provenance
+    top = _top(provenance.netlist)
+    sections.append(_events(trace))
+    if top is not None:
+        sections.append(_energy(shown[0], top))
+    sections += _measured(shown[0])
     return View(
         title=trace.path.name,
         tone=tone,
@@ -89,8 +106,8 @@ def view_of(trace: Trace, budget_byte: int, comparison: Comparison | None = None
         facts=_facts(trace),
         sections=[section for section in sections if section.rows],
         waves=waves,
-        cloud=None if members is None else cloud(trace),
-        diagram=_diagram(provenance.netlist),
+        cloud=None if members is None else cloud(trace, divergence),
+        diagram=Markup() if top is None else diagram(top),
         texts=[("run file", provenance.configuration_toml), ("netlist", provenance.netlist)],
     )
 
@@ -141,18 +158,55 @@ def _waves(trace: Trace, budget_byte: int) -> dict[str, Any]:
     return {
         "label": label,
         "tables": [
-            {"title": title, **packed(table, table.names, budget_byte * len(table.names) // count)}
+            {
+                "title": title,
+                **packed(
+                    table.time_second,
+                    columns_of(table),
+                    len(table.names),
+                    budget_byte * len(table.names) // count,
+                ),
+            }
             for title, table in tables.items()
             if table.names and table.points
         ],
     }
 
 
-def _diagram(netlist: str) -> Markup:
+def _bands(comparison: Comparison) -> list[dict[str, Any]]:
+    """The worst signals that do not pass, with the golden ones and the band around them."""
+    failing = [one for one in comparison.signals if not one.passes and one.curves is not None]
+    tables = []
+    for one in sorted(failing, key=lambda one: one.severity, reverse=True)[:MOST_BANDS]:
+        assert one.curves is not None
+        curves = one.curves()
+        columns = [
+            Column(name, one.unit, about, values)
+            for name, about, values in (
+                ("lowest", "the band's lower border", curves.lowest),
+                ("highest", "the band's upper border", curves.highest),
+                ("golden", "the golden trace", curves.golden),
+                ("run", "this run", curves.run),
+            )
+        ]
+        found = packed(curves.time_second, columns, len(columns), BAND_BYTE)
+        tables.append({"title": f"{one.title}, golden band", "band": True, **found})
+    return tables
+
+
+def _top(netlist: str) -> Scope | None:
     try:
-        return diagram(parse(netlist, None).top)
+        return parse(netlist, None).top
     except CosimError:
-        return Markup()  # no netlist that can be read: the text is on the page
+        return None  # no netlist that can be read: the text is on the page
+
+
+def _energy(trace: Trace, top: Scope) -> Section:
+    rows = [
+        (one.source, one.to, f"{one.joule:.5g}", f"{one.watt:.5g}") for one in energies(trace, top)
+    ]
+    note = "Of constant sources whose current was recorded; a 0 V source before a block meters it."
+    return Section("Energy", ("source", "to", "energy (J)", "mean power (W)"), rows, note)
 
 
 def _events(trace: Trace) -> Section:

@@ -1,5 +1,6 @@
 """An ensemble on a page: which members to show, and all of them as a cloud over time."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,11 @@ NORMAL_MAD = 1.4826
 """Standard deviation of a normal distribution, by its median absolute deviation."""
 AXES = ("integrator_*.out", "x*", "*")
 """Patterns of the signals that a cloud is of; the first with two fits."""
+
+
+Divergence = Callable[[Trace, np.ndarray], list[float] | None]
+"""Of an ensemble and instants: how far its members are at each from where they should be, in nats;
+None where that has no meaning."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ def _last_values(trace: Trace) -> np.ndarray:
     return lasts
 
 
-def cloud(trace: Trace) -> dict[str, Any] | None:
+def cloud(trace: Trace, divergence: Divergence | None = None) -> dict[str, Any] | None:
     """Two signals of all members at instants of time, for JSON; None where there are no two, or
     fewer than two members have points.
     """
@@ -119,5 +125,6 @@ def cloud(trace: Trace) -> dict[str, Any] | None:
         "unit": trace[names[0]].unit,
         "instants": instants.tolist(),
         "members": len(members),
+        "divergence": None if divergence is None else divergence(trace, instants),
         "data": compressed(places.transpose(2, 0, 1).astype("<f4").tobytes()),
     }

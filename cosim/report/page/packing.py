@@ -7,8 +7,8 @@ from point to point, so that smooth signals compress well. The page's `unpack` i
 import base64
 import math
 import zlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,18 +18,37 @@ NO_VALUE = 65535
 LEAST_BINS = 16
 
 
-def packed(table: Table, names: Sequence[str], budget_byte: int) -> dict[str, Any]:
-    """Signals on their common time base, for JSON.
+class Column(NamedTuple):
+    """A signal and its values [points]."""
+
+    name: str
+    unit: str
+    about: str
+    values: np.ndarray
+
+
+def columns_of(table: Table) -> Iterator[Column]:
+    """Every signal of a table, one after the other: all at once may not fit."""
+    for name in table.names:
+        signal = table[name]
+        yield Column(name, signal.unit, signal.description, signal.values)
+
+
+def packed(
+    time_second: np.ndarray, columns: Iterable[Column], count: int, budget_byte: int
+) -> dict[str, Any]:
+    """Signals on their common time base [points], for JSON.
 
     Args:
+        count: of the columns.
         budget_byte: about as much they may take before compression.
 
     Returns:
         `times`, `signals` (name, unit, `data`, range `low` and `high`), `kind` of the values,
         `bin` (points that one pair of values stands for; 1: each point is there), `points`.
     """
-    time_second, points = table.time_second, table.points
-    per_signal = budget_byte // max(len(names), 1)
+    points = len(time_second)
+    per_signal = budget_byte // max(count, 1)
     as_float = points * 4 <= per_signal
     size = 1
     if not as_float and points * 2 > per_signal:
@@ -38,15 +57,13 @@ def packed(table: Table, names: Sequence[str], budget_byte: int) -> dict[str, An
     starts = np.arange(0, points, size)
     times = time_second if size == 1 else _pair_times(time_second, starts, size)
     signals = []
-    for name in names:
-        signal = table[name]
-        values = signal.values
-        values = np.where(np.isfinite(values), values, np.nan)
+    for column in columns:
+        values = np.where(np.isfinite(column.values), column.values, np.nan)
         if size > 1:
             values = _pairs(values, starts)
         data, low, high = _as_floats(values) if as_float else _as_steps(values)
         signals.append(
-            {"name": name, "unit": signal.unit, "about": signal.description, "data": data,
+            {"name": column.name, "unit": column.unit, "about": column.about, "data": data,
              "low": low, "high": high}
         )  # fmt: skip
     return {

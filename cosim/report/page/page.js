@@ -64,7 +64,8 @@ const gaps = values => Array.from(values, value => (value === value ? value : nu
 
 class Table {  // signals on one time base
   constructor(packed) {
-    Object.assign(this, {title: packed.title, kind: packed.kind, bin: packed.bin});
+    Object.assign(this, {title: packed.title, kind: packed.kind, bin: packed.bin,
+      band: packed.band || false});  // whose first two signals are the borders of a band
     this.points = packed.points;
     this.packedTimes = packed.times;
     this.signals = packed.signals;
@@ -156,6 +157,7 @@ class Run {
     const counts = new Map(), found = [];
     for (const one of this.list) {
       const count = counts.get(one.unit) || 0;
+      if (one.table.band) { found.push(one.id); continue; }
       if (one.table.title || count >= FIRST_SHOWN || counts.size > 6) continue;
       counts.set(one.unit, count + 1);
       found.push(one.id);
@@ -199,6 +201,9 @@ class Run {
     const plot = new uPlot({
       width: Math.max(this.panelsNode.clientWidth, 200), height: PANEL_HEIGHT,
       legend: {show: false},
+      title: table.band ? table.title : undefined,
+      bands: table.band && signals.length > 1 && signals[1].index === 1
+        ? [{series: [2, 1], fill: COLOURS[2] + "40"}] : [],
       cursor: {sync: {key: this.key}, drag: {x: true, y: false, setScale: false},
         points: {show: signals.length < 20}},
       scales: {x: {time: false, auto: false, range: () => this.state.range || this.full}},
@@ -474,7 +479,8 @@ async function cloud(node, of) {
       });
       context.fillRect(margin + x * inside - 1.5, size - margin - y * inside - 1.5, 3, 3);
     }
-    said.textContent = of.members + " members at " + engineering(of.instants[at], "s", 4);
+    said.textContent = of.members + " members at " + engineering(of.instants[at], "s", 4) +
+      (of.divergence ? "; KL to the true distribution " + of.divergence[at].toFixed(3) + " nats" : "");
   };
   slider.addEventListener("input", draw);
   redraws.push(draw);

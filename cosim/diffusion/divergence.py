@@ -1,0 +1,41 @@
+"""How far an ensemble's samples are from the true distribution while they are generated."""
+
+import numpy as np
+
+from cosim.diffusion.report import KL_MINIMUM_SAMPLES
+from cosim.diffusion.run import Run
+from cosim.diffusion.score.metrics import kl_histogram
+from cosim.errors import ConfigurationError
+from cosim.trace import Trace
+
+STATES = ("integrator_0.out", "integrator_1.out")
+GROUND = "reference.out"
+
+
+def kl_over_time(trace: Trace, instants: np.ndarray) -> list[float] | None:
+    """KL in nats at instants [n] in second, of 2-D histograms, as `cosim run` tells at the end.
+
+    None for what is no ensemble of the solver, has more states than two, or too few members; and
+    for a task from a Python file, which no trace may have run.
+    """
+    if not {*STATES, GROUND} <= set(trace.names) or (trace.members or 0) < KL_MINIMUM_SAMPLES:
+        return None
+    try:
+        run = Run.from_trace(trace)
+    except ConfigurationError:
+        return None
+    problem = run.plan.problem
+    if problem.network.states != len(STATES):
+        return None
+    every = (trace.member(number) for number in range(trace.members or 0))
+    members = [member for member in every if member.points]
+    volts = [
+        [
+            np.interp(instants, member.time_second, member[name].values - member[GROUND].values)
+            for name in STATES
+        ]
+        for member in members
+    ]  # [members, states, instants]
+    units = np.array(volts) / run.config.scaling.volt_per_unit
+    true, limit = problem.true_samples(), problem.task.plot_limit
+    return [kl_histogram(units[:, :, at], true, limit) for at in range(len(instants))]
