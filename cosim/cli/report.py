@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from cosim.report.page.content import View
     from cosim.trace import Trace
 
+MOST_FAILURES = 200
+"""Of a parameter, on the page."""
+
 
 @app.command()
 def report(
@@ -89,11 +92,12 @@ def _datasheet(path: Path) -> "View":
         Judgement.CANNOT_TELL: DOUBTFUL,
         Judgement.FAILED: BAD,
     }
-    failing, moved = failing_lines(result), influence_lines(result)
+    failing, moved = failing_lines(result, MOST_FAILURES), influence_lines(result)
+    count = sum(len(one.failing) for one in result.parameters.values())
     sections = [
-        Section("Datasheet", COLUMNS, summary_rows(result)),
+        Section("Datasheet", [*COLUMNS[:-1], "verdict"], summary_rows(result)),
         Section(
-            f"Beyond limits, or not known ({len(failing) // 2})",
+            f"Beyond limits, or not known ({count})",
             ("what, and the command that repeats it",),
             [(one,) for one in failing],
         ),

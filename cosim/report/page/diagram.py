@@ -76,7 +76,7 @@ def _connected(top: Scope) -> tuple[nx.Graph, dict[str, str]]:
             continue
         name = f"block {element.name[1:] if kind == 'instance' else element.name}"
         kinds[name] = kind
-        for net in nets:
+        for net in sorted(nets):
             graph.add_edge(name, f"net {net}")
     lonely = [
         node

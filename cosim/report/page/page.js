@@ -24,6 +24,11 @@ function engineering(value, unit, digits) {
   return +scaled.toPrecision(digits || 5) + " " + PREFIXES[power + 8] + unit;
 }
 
+function digits(splits) {  // as many as tell neighbouring ticks apart
+  const step = Math.abs(splits[1] - splits[0]), most = Math.max(...splits.map(Math.abs));
+  return step > 0 ? Math.min(Math.max(Math.ceil(Math.log10(most / step)) + 2, 4), 15) : 4;
+}
+
 // -- waveforms as they are packed (cosim.report.page.packing) --------------------------------------
 
 async function inflated(text) {
@@ -209,7 +214,8 @@ class Run {
       scales: {x: {time: false, auto: false, range: () => this.state.range || this.full}},
       axes: [{...axis, show: true, size: isLast ? 42 : 26, label: isLast ? "time" : undefined,
         labelSize: 16, values: (u, splits) => splits.map(t => engineering(t, "s", 6))},
-        {...axis, size: 74, values: (u, splits) => splits.map(v => engineering(v, unit, 4))}],
+        {...axis, size: 86, values: (u, splits) => splits.map(
+          v => engineering(v, unit, digits(splits)))}],
       series: [{}, ...signals.map(one => ({label: one.name, stroke: this.colourOf(one), width: 1,
         points: {show: false}, spanGaps: false}))],
       hooks: {
