@@ -38,6 +38,10 @@ def characterise(
         Path, typer.Argument(help="A datasheet file (.toml); or a result (.json), to show again.")
     ],
     jobs: Annotated[int, typer.Option(help="ngspice processes.", min=1)] = 1,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Run on a Dask cluster: its scheduler, such as tcp://10.0.0.1:8786."),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Folder (default results/runs/datasheets/NAME)."),
@@ -103,7 +107,10 @@ def characterise(
         same += [] if output is None else ["--output", str(output)]
         same += [] if monte_carlo is None else ["--monte-carlo", str(monte_carlo)]
         same += ["--allow-code"] * allow_code
-        outcomes = _outcomes(sheet, wanted, folder, jobs, stop_at_failure, timeout)
+        outcomes = _outcomes(
+            sheet, wanted, folder, jobs=jobs, scheduler=scheduler, stop_at_failure=stop_at_failure,
+            timeout_second=timeout,
+        )  # fmt: skip
         result = result_of(
             sheet,
             wanted,
@@ -127,12 +134,7 @@ def characterise(
 
 
 def _outcomes(
-    sheet: "Datasheet",
-    wanted: Sequence["Task"],
-    folder: Path,
-    jobs: int,
-    stop_at_failure: bool,
-    timeout: float,
+    sheet: "Datasheet", wanted: Sequence["Task"], folder: Path, **how: Any
 ) -> dict[str, "Outcome"]:
     from cosim.characterise.datasheet.campaign import run_tasks
     from cosim.files import make_folder
@@ -150,10 +152,7 @@ def _outcomes(
             progress.update(bar, advance=done - known)
             known = done
 
-        return run_tasks(
-            sheet, wanted, folder / "journal.jsonl", jobs=jobs, stop_at_failure=stop_at_failure,
-            timeout_second=timeout, on_progress=advance,
-        )  # fmt: skip
+        return run_tasks(sheet, wanted, folder / "journal.jsonl", on_progress=advance, **how)
 
 
 def _write(result: "Result", folder: Path) -> None:

@@ -148,6 +148,37 @@ def _simulate(simulator: str, simulation: Simulation) -> list[Message]:
 # -- in the parent --------------------------------------------------------------------------------
 
 
+def connected(scheduler: str) -> Client:
+    """A client of a scheduler that has a worker, to be closed.
+
+    Raises:
+        ConfigurationError: no scheduler answers there, or it has no worker.
+    """
+    # What Dask logs of a lost scheduler becomes an error here.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    try:
+        asyncio.run(_greet(scheduler))  # a client that fails to connect waits on exit
+        client = Client(scheduler, timeout=CONNECT_SECOND, set_as_default=False)
+    except Exception as error:  # of any kind, if another program answers
+        raise ConfigurationError(
+            f"No Dask scheduler answers at {scheduler} within {CONNECT_SECOND:g} s "
+            f"({said(error)}). Start one with `dask scheduler`, and give the address that it "
+            "prints, such as tcp://10.0.0.1:8786."
+        ) from None
+    try:
+        client.wait_for_workers(1, FIRST_WORKER_SECOND)
+    except TimeoutError:
+        client.close()
+        raise ConfigurationError(
+            f"The Dask scheduler at {scheduler} has no workers. Start some, from this "
+            f"checkout, with `dask worker {scheduler}`, or wait until your cluster has."
+        ) from None
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
 class ClusterPool:
     """Runs simulations on every thread of every Dask worker, those that join meanwhile included.
 
@@ -166,26 +197,9 @@ class ClusterPool:
         self.scheduler = scheduler
         self._software = _software()
         self._timeout_second, self._memory_byte = timeout_second, memory_byte
-        # What Dask logs of a lost scheduler becomes an error here.
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        self._client = connected(scheduler)
         try:
-            asyncio.run(_greet(scheduler))  # a client that fails to connect waits on exit
-            self._client = Client(scheduler, timeout=CONNECT_SECOND, set_as_default=False)
-        except Exception as error:  # of any kind, if another program answers
-            raise ConfigurationError(
-                f"No Dask scheduler answers at {scheduler} within {CONNECT_SECOND:g} s "
-                f"({_said(error)}). Start one with `dask scheduler`, and give the address that it "
-                "prints, such as tcp://10.0.0.1:8786."
-            ) from None
-        try:
-            self._client.wait_for_workers(1, FIRST_WORKER_SECOND)
             self._simulator = self._install()
-        except TimeoutError:
-            self._client.close()
-            raise ConfigurationError(
-                f"The Dask scheduler at {scheduler} has no workers. Start some, from this "
-                f"checkout, with `dask worker {scheduler}`, or wait until your cluster has."
-            ) from None
         except BaseException:
             self._client.close()
             raise
@@ -209,7 +223,7 @@ class ClusterPool:
             self._client.register_plugin(simulator)
         except Exception as error:  # Dask's own, that hold those of the workers
             raise ConfigurationError(
-                f"The Dask cluster at {self.scheduler} cannot load this cosim ({_said(error)}). "
+                f"The Dask cluster at {self.scheduler} cannot load this cosim ({said(error)}). "
                 "Start `dask scheduler` and each `dask worker` from this checkout's environment."
             ) from None
         return simulator.name
@@ -259,7 +273,7 @@ class ClusterPool:
                 "that had ended. Look into the scheduler's output, and run again."
             ) from None
         except Exception as error:  # KilledWorker, say, or no ngspice process could be started
-            yield Failed(member, WorkerCrashError(f"Dask could not run it: {_said(error)}"))
+            yield Failed(member, WorkerCrashError(f"Dask could not run it: {said(error)}"))
 
 
 async def _greet(scheduler: str) -> None:
@@ -269,6 +283,6 @@ async def _greet(scheduler: str) -> None:
     await comm.close()
 
 
-def _said(error: Exception) -> str:
+def said(error: Exception) -> str:
     """An error in one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from distributed import LocalCluster
 from typer.testing import CliRunner
 
 from cosim.characterise.datasheet.campaign import run_tasks
@@ -253,6 +254,18 @@ def test_a_crash_and_a_hang_cost_their_own_point_alone() -> None:
     assert isinstance(found["dies"], WorkerCrashError)
     assert isinstance(found["hangs"], WorkerTimeoutError)
     assert all(isinstance(found[one], EngineError) for one in ("dies", "hangs"))
+
+
+def test_a_dask_cluster_gives_the_same(
+    sheet: Datasheet, wanted: list[Task], outcomes: dict[str, Outcome], tmp_path: Path
+) -> None:
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=":0"
+    ) as cluster:
+        where = {"scheduler": cluster.scheduler_address}
+        found = run_tasks(sheet, wanted[-3:], tmp_path / "journal.jsonl", **where)
+    assert len(found) == 3
+    assert all(found[key].values == outcomes[key].values for key in found)
 
 
 # -- what is said ---------------------------------------------------------------------------------

@@ -1,10 +1,11 @@
 """Runs what a datasheet asks for, and keeps each outcome as it comes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 
+from cosim.characterise.datasheet.circuit import software
 from cosim.characterise.datasheet.crew import each_of_crew
 from cosim.characterise.datasheet.file import Datasheet
 from cosim.characterise.datasheet.journal import Journal
@@ -25,6 +26,7 @@ def run_tasks(
     journal_path: Path,
     *,
     jobs: int = 1,
+    scheduler: str | None = None,
     stop_at_failure: bool = False,
     timeout_second: float = TIMEOUT_SECOND,
     on_progress: Report = lambda done, of: None,
@@ -32,10 +34,12 @@ def run_tasks(
     """Outcomes by key; those that the journal has are not run again, unless they failed.
 
     Args:
+        jobs: processes here.
+        scheduler: of a Dask cluster, which runs them instead.
         stop_at_failure: run no more once a value is beyond a limit of severity `fail`.
 
     Raises:
-        ConfigurationError: the journal cannot be used.
+        ConfigurationError: the journal or the cluster cannot be used.
         KeyboardInterrupt: Ctrl-C; what was run is in the journal.
     """
     wanted = {task.key: task for task in tasks}
@@ -50,8 +54,7 @@ def run_tasks(
         failed = any(beyond(sheet, wanted[key], outcome) for key, outcome in known.items())
         if stop_at_failure and failed:
             return known
-        crew = each_of_crew(partial(measure_task, sheet), left, jobs, timeout_second)
-        with closing(crew):
+        with closing(_crew(sheet, left, jobs, scheduler, timeout_second)) as crew:
             for task, result in crew:
                 if isinstance(result, EngineError):
                     result = Outcome(task.key, {}, dict.fromkeys(task.parameters, str(result)))
@@ -61,3 +64,14 @@ def run_tasks(
                 if stop_at_failure and beyond(sheet, task, result):
                     break
     return known
+
+
+def _crew(
+    sheet: Datasheet, left: Sequence[Task], jobs: int, scheduler: str | None, timeout_second: float
+) -> Generator[tuple[Task, Outcome | EngineError]]:
+    measure = partial(measure_task, sheet)
+    if scheduler is None:
+        return each_of_crew(measure, left, jobs, timeout_second)
+    from cosim.characterise.datasheet.on_cluster import each_on_cluster
+
+    return each_on_cluster(measure, left, scheduler, timeout_second, partial(software, sheet))
