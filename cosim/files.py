@@ -1,14 +1,18 @@
 """Files as all rooms read and write them."""
 
 import os
+import socket
 import stat
 import tempfile
 import tomllib
 import uuid
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from cosim.errors import ConfigurationError
 
@@ -66,6 +70,58 @@ def make_folder(folder: Path) -> None:
             f"The output folder {folder} cannot be written: {error.strerror}. Choose another one "
             "with --output."
         ) from None
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Be the one process, and thread, that writes `path`: a lock file beside it names the process.
+
+    Within it may be entered once more. Warns (`UserWarning`) of a lock that was left by a process
+    that has ended, and takes it over.
+
+    Raises:
+        ConfigurationError: another process is at it, or one of another machine may be.
+    """
+    file = path.with_name(f".{path.name}.lock")
+    lock = FileLock(file, timeout=0, is_singleton=True)
+    here = socket.gethostname()
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ConfigurationError(
+            f"{path} is being written by {_owner(file) or 'another process'}. Wait until that has "
+            "ended, or end it; or give another folder."
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(f"The lock {file} cannot be made: {error}.") from None
+    try:
+        if lock.lock_counter == 1:
+            left = _owner(file)
+            if left and not left.endswith(f" on {here}"):
+                raise ConfigurationError(
+                    f"{path} was being written by {left}, of which it cannot be told here whether "
+                    f"it has ended. If it has, remove {file} and try again."
+                )
+            file.write_text(f"process {os.getpid()} on {here}", encoding="utf8")
+            if left:
+                warnings.warn(
+                    f"{path} was being written by {left}, which has ended without a word; its "
+                    "lock is taken over.",
+                    stacklevel=4,
+                )
+        yield
+    finally:
+        if lock.lock_counter == 1 and _owner(file) == f"process {os.getpid()} on {here}":
+            file.unlink()
+        lock.release()
+
+
+def _owner(lock: Path) -> str:
+    """The process that a lock file names; '' where there is none."""
+    try:
+        return read_regular(lock, 4096).decode("utf8", errors="replace").strip()
+    except OSError:
+        return ""
 
 
 @contextmanager

@@ -4,6 +4,7 @@ Heavy imports wait inside the commands, so that `--help` is instant.
 """
 
 import sys
+import warnings
 
 from rich.markup import escape
 
@@ -26,6 +27,7 @@ from cosim.errors import CosimError
 
 def main() -> None:
     """Entry point: a user's error is one paragraph and an exit code, never a traceback."""
+    warnings.showwarning = _show_warning  # type: ignore[assignment]  # it takes them all
     try:
         app()
     except CosimError as error:
@@ -33,3 +35,8 @@ def main() -> None:
             raise
         error_console.print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
         sys.exit(error.exit_code)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_where: object) -> None:
+    """A warning in a line, without the place in the program."""
+    error_console.print(f"warning: {message}", highlight=False, markup=False, style="yellow")

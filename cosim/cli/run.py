@@ -72,7 +72,20 @@ def run(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing run.")] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted or failed run.")
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with an interrupted or failed run: complete members are kept, others "
+            "simulated from their beginning; figures are drawn again.",
+        ),
+    ] = False,
+    resume_inside: Annotated[
+        bool,
+        typer.Option(
+            "--resume-inside",
+            help="As --resume, but unfinished members go on from their last points; the result "
+            "differs a little from an uninterrupted run's.",
+        ),
     ] = False,
     as_json: Json = False,
     debug: Debug = False,
@@ -122,7 +135,8 @@ def run(
                 said = job.execute(
                     output,
                     overwrite=force,
-                    resume=resume,
+                    resume=resume or resume_inside,
+                    inside=resume_inside,
                     on_progress=lambda fraction, doing: progress.update(
                         bar, completed=fraction, description=f"{config.name}: {doing}"
                     ),

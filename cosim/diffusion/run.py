@@ -24,7 +24,7 @@ from cosim.engine.ensemble import Executor
 from cosim.engine.library import find_library, probe
 from cosim.engine.worker import GIBI, Simulation, WorkerPool
 from cosim.errors import ModelError
-from cosim.files import make_folder
+from cosim.files import alone, make_folder
 from cosim.lockstep.block import Block
 from cosim.lockstep.exchange_client import through_files
 from cosim.simulation.predecessor import Resume
@@ -89,6 +89,7 @@ class Run:
         *,
         overwrite: bool = False,
         resume: bool = False,
+        inside: bool = False,
         on_progress: Progress = unheard,
     ) -> Outcome:
         """Simulate every member, record the trace, draw the figures, write the netlist.
@@ -96,8 +97,10 @@ class Run:
         Args:
             folder: made if it is not there; `default_output` if not given.
             overwrite: replace a run that is in the folder.
-            resume: go on with an unfinished run that is in the folder: what it has is copied, and
-                each unfinished member starts at its last point.
+            resume: go on with what is in the folder: complete members are kept, others simulated
+                from their beginning, figures and netlist drawn.
+            inside: of a resumed run, unfinished members go on from their last points, and differ a
+                little from those of an uninterrupted run.
             on_progress: called often.
 
         Raises:
@@ -110,6 +113,20 @@ class Run:
         plan.check()
         provenance = self._provenance()
         make_folder(folder)
+        with alone(folder / "trace.h5"):
+            return self._execute(folder, provenance, overwrite, resume, inside, on_progress)
+
+    def _execute(
+        self,
+        folder: Path,
+        provenance: Provenance,
+        overwrite: bool,
+        resume: bool,
+        inside: bool,
+        on_progress: Progress,
+    ) -> Outcome:
+        plan, trace = self.plan, folder / "trace.h5"
+        going_on = Resume(plan.continued if inside else None, same_run)
         simulations: Iterable[Simulation] = plan.simulations()
         judge = Judge(plan)
         served = self.config.coupling.exchange == "file"
@@ -128,7 +145,7 @@ class Run:
         with executor(self.config, plan.members) as workers:
             members = record_ensemble(
                 simulations,
-                folder / "trace.h5",
+                trace,
                 signals=plan.netlist.signals,
                 provenance=provenance,
                 executor=workers,
@@ -136,7 +153,7 @@ class Run:
                 notes=plan.notes,
                 retry=not served,  # a server answers one attempt: there is no second one
                 overwrite=overwrite,
-                resume=Resume(plan.continued, same_run) if resume else None,
+                resume=going_on if resume and trace.exists() else None,
                 monitor=judge,
                 on_progress=on_progress,
             )

@@ -1,5 +1,6 @@
 """A function that uses ngspice, run in a process of its own: a crash there is an error here."""
 
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,9 +36,7 @@ def each_isolated(
         Exception: whatever the function raised.
     """
     # 'spawn': torch's threads do not survive a fork.
-    with ProcessPoolExecutor(
-        jobs, mp_context=get_context("spawn"), initializer=end_with_parent
-    ) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_prepare) as pool:
         try:
             yield from pool.map(function, arguments)
         except BrokenProcessPool as error:
@@ -45,6 +44,15 @@ def each_isolated(
                 "An ngspice process died at work. Run it again; of a bench, one corner at a time "
                 "(`--corner`, `--temp`) shows which one it is."
             ) from error
+        except BaseException:
+            for process in list(pool._processes.values()):  # leaving the pool would wait for them
+                process.kill()
+            raise
+
+
+def _prepare() -> None:
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
 
 
 def analysed(netlist: str) -> "dict[str, np.ndarray]":

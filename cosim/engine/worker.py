@@ -20,8 +20,8 @@ import threading
 import time
 import weakref
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
 from multiprocessing.connection import wait
-from pathlib import Path
 from types import FrameType
 
 import cloudpickle
@@ -56,6 +56,10 @@ __all__ = [
 ]
 
 START_TIMEOUT_SECOND = 120.0
+STARTS = 3
+"""How often a process is started anew that dies before its first simulation."""
+
+SAID_BYTE = 2**14
 GIBI = 2**30
 
 _PROGRAM = (
@@ -69,19 +73,18 @@ class _Worker:
 
     def __init__(self) -> None:
         self.connection, child = multiprocessing.Pipe()
-        log, self._log_path = tempfile.mkstemp(prefix="cosim-worker-", suffix=".log")
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - of no name: it ends with us
         program = _PROGRAM.format(path=sys.path, handle=child.fileno())
         self.process = subprocess.Popen(
             [sys.executable, "-c", program],
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            stdout=self._log,
+            stderr=self._log,
             pass_fds=[child.fileno()],
             # Small blocks only lose by threads, and several workers share the machine.
             env={"OMP_NUM_THREADS": "1", **os.environ},
         )
         weakref.finalize(self, self.process.kill)  # at the latest when this program ends
-        os.close(log)
         child.close()
         self.simulation: Simulation | None = None
         self.ready = False
@@ -100,7 +103,9 @@ class _Worker:
         self.limits_steps = simulation.stepping.limits_steps
         self.last_time_second = simulation.record_second
         self.heard = time.monotonic()
-        self.connection.send((simulation.member, cloudpickle.dumps(simulation)))
+        pickled = cloudpickle.dumps(simulation)
+        with suppress(BrokenPipeError):  # killed a moment ago: told when it is listened to
+            self.connection.send((simulation.member, pickled))
 
     @property
     def resident_byte(self) -> int:
@@ -112,7 +117,9 @@ class _Worker:
 
     def said(self) -> str:
         """The last lines the process printed."""
-        lines = Path(self._log_path).read_text(errors="replace").splitlines()
+        size = os.fstat(self._log.fileno()).st_size
+        end = os.pread(self._log.fileno(), SAID_BYTE, max(size - SAID_BYTE, 0))
+        lines = end.decode(errors="replace").splitlines()
         return " | ".join(line.strip() for line in lines[-5:] if line.strip()) or "nothing"
 
     def stop(self) -> None:
@@ -120,7 +127,7 @@ class _Worker:
         if self.simulation is not None or not self.ready:
             self.process.kill()
         self.process.wait()
-        Path(self._log_path).unlink(missing_ok=True)
+        self._log.close()
 
 
 class Interrupts:
@@ -166,6 +173,7 @@ class WorkerPool:
         self.timeout_second = timeout_second
         self.memory_byte = memory_byte
         self._workers: list[_Worker] = []
+        self._died_at_start = 0
 
     def __enter__(self) -> "WorkerPool":
         return self
@@ -315,7 +323,11 @@ class WorkerPool:
     def _lost(self, worker: _Worker, error: EngineError) -> Iterator[Message]:
         if worker.simulation is None:
             self._discard(worker)
-            raise error
+            self._died_at_start += 1
+            if self._died_at_start >= STARTS:
+                raise error
+            self._workers.append(_Worker())
+            return
         member = worker.simulation.member
         worker.simulation = None
         yield Failed(member, error)

@@ -26,7 +26,8 @@ class Resume:
 
     Attributes:
         continued: the rest of a simulation from its last recorded time (s) and values [signals],
-            or None if it has to begin anew; without it, all that is unfinished begins anew.
+            or None if it has to begin anew. Without it all that is unfinished begins anew, and
+            ends, bit for bit, as if nothing had happened.
         same_run: whether the trace that is there is of the run that asks for it.
     """
 
@@ -44,7 +45,7 @@ class Predecessor:
     def __init__(self, path: Path, resume: Resume) -> None:
         self.trace = Trace.open(path)
         self.successor_path = path.with_name(f"{path.stem}.resuming{path.suffix}")
-        self.taken_up = False
+        self.complete = self.trace.complete
         self._resume = resume
         self._dropped: set[int] = set()
 
@@ -58,20 +59,19 @@ class Predecessor:
         traceback: TracebackType | None,
     ) -> None:
         self.trace.close()
-        if self.taken_up:
-            self.successor_path.replace(self.trace.path)
+
+    def give_way(self) -> None:
+        """Let the successor, which now holds all of it, take its place: whatever ends the run from
+        now on, nothing recorded is lost.
+        """
+        self.successor_path.replace(self.trace.path)
 
     def check(self, provenance: Provenance) -> None:
         """Refuse to go on with another run's trace.
 
         Raises:
-            ConfigurationError: it is complete, or of another run.
+            ConfigurationError: it is of another run.
         """
-        if self.trace.complete:
-            raise ConfigurationError(
-                f"{self.trace.path} is complete: there is nothing to resume. Give --force to run "
-                "it again."
-            )
         if not self._resume.same_run(self.trace.provenance, provenance):
             raise ConfigurationError(
                 f"{self.trace.path} is of another run: its configuration or netlist differs from "

@@ -27,6 +27,7 @@ from cosim.engine.worker import (
     Statistics,
 )
 from cosim.errors import CosimError, EngineError
+from cosim.files import alone
 from cosim.lockstep.block import Block
 from cosim.lockstep.findings import DOUBTS, NOTES
 from cosim.netlist.netlist import Signal
@@ -35,6 +36,12 @@ from cosim.trace import Provenance, TraceWriter
 from cosim.trace import Signal as TraceSignal
 
 MICRO = 1e6
+
+LOST = (
+    "It went on from its last recorded point. What the trace does not hold is lost: voltages of "
+    "nodes that are not recorded, and the steps' history. From here on it is not, bit for bit, "
+    "what an uninterrupted run gives."
+)
 
 Progress = Callable[[float, str], None]
 """(fraction done, what is being done)."""
@@ -60,6 +67,11 @@ class Member:
     last_time_second: float = 0.0
     final_values: np.ndarray | None = None
     statistics: Statistics | None = None
+
+    def see(self, points: Points) -> None:
+        """Take the next points."""
+        self.last_time_second = float(points.time_second[-1])
+        self.final_values = points.values[-1]
 
 
 @dataclass(frozen=True)
@@ -114,7 +126,8 @@ def record_ensemble(
         notes: what distinguishes members (corner, temperature, seed), as events of kind `process`.
         retry: run what failed once more, on fresh workers.
         overwrite: replace an existing trace, unless `resume` goes on with it.
-        resume: go on with the unfinished trace that is there.
+        resume: go on with the trace that is there; of one that is complete nothing is simulated,
+            and its points are seen once more.
         monitor: makes what watches a member; its findings become events.
         judged: whether an answer in doubt (a grave `CouplingEvent`, or what a monitor finds) is
             warned of here; else who calls has limits of its own.
@@ -130,10 +143,13 @@ def record_ensemble(
     """
     first, simulations = _peeked(simulations)
     with ExitStack() as stack:
+        stack.enter_context(alone(path))
         before = None
         if resume is not None:
             before = stack.enter_context(Predecessor(path, resume))
             before.check(provenance)
+            if before.complete:
+                return _seen_again(before, members, monitor)
         writer = stack.enter_context(
             TraceWriter.create(
                 path if before is None else before.successor_path,
@@ -168,6 +184,22 @@ def coupling_signals(blocks: Sequence[Block]) -> list[TraceSignal]:
     described += [("output", node, "applied voltage, from the block") for node in outputs]
     described += [("error", node, "applied minus the block's value there") for node in outputs]
     return [TraceSignal(f"{what}.{node}", "V", text) for what, node, text in described]
+
+
+def _seen_again(
+    before: Predecessor, members: int | None, monitor: Callable[[int], Monitor] | None
+) -> list[Member]:
+    """Show a complete trace to its monitors; its events are there already."""
+    found = [Member() for _ in range(members or 1)]
+    for number, member in enumerate(found):
+        watch = monitor(number) if monitor is not None else None
+        for points in before.kept(number):
+            member.see(points)
+            if watch is not None:
+                watch.see(points)
+        if watch is not None:
+            watch.findings()
+    return found
 
 
 def _peeked(simulations: Iterable[Simulation]) -> tuple[Simulation, Iterator[Simulation]]:
@@ -233,12 +265,13 @@ class _Recorder:
             if rest is not None:
                 if rest is not simulation:
                     at_second = self.members[number].last_time_second
-                    self._writer.event(at_second, "resumed", "", self._number(number))
+                    self._writer.event(at_second, "resumed", LOST, self._number(number))
                 remaining.append(rest)
             else:
                 self._retell(before, number)
                 self._end(number)
-        before.taken_up = True
+        self._writer.flush()
+        before.give_way()
         return iter(remaining)
 
     def _retell(self, before: Predecessor, number: int) -> None:
@@ -300,8 +333,7 @@ class _Recorder:
         crossed = np.hstack([points.inputs, points.outputs, points.errors])
         if crossed.shape[1]:
             self._writer.append_coupling(points.time_second, crossed, number)
-        member.last_time_second = float(points.time_second[-1])
-        member.final_values = points.values[-1]
+        member.see(points)
         if self._monitor is not None:
             if points.member not in self._monitors:
                 self._monitors[points.member] = self._monitor(points.member)

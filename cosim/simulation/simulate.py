@@ -69,7 +69,8 @@ def simulate(
         be trusted, or the second opinion differs, a `UserWarning` says so.
 
     Raises:
-        ConfigurationError, NetlistError: it cannot be simulated; nothing was written.
+        ConfigurationError, NetlistError: it cannot be simulated, or another process writes that
+            trace; nothing was written.
         TraceError: the trace cannot be written, or is there already.
         EngineError: the simulation failed; what was recorded before is in the trace.
         KeyboardInterrupt: Ctrl-C.

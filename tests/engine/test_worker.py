@@ -4,13 +4,24 @@ import contextlib
 import ctypes
 import os
 import signal
+import tempfile
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cosim.engine.worker import Failed, Finished, Message, Points, Simulation, WorkerPool
+from cosim.engine.worker import (
+    STARTS,
+    Failed,
+    Finished,
+    Message,
+    Points,
+    Simulation,
+    WorkerPool,
+    _Worker,
+)
 from cosim.errors import (
     BlockError,
     ConvergenceError,
@@ -101,6 +112,32 @@ def test_dead_worker_is_reported_with_its_signal(
     _, last = run_to_end(pool, faulty(fault))
     assert isinstance(last, Failed) and isinstance(last.error, WorkerCrashError)
     assert signal_name in str(last.error)
+
+
+@pytest.mark.parametrize("times", [1, STARTS])
+def test_a_worker_killed_before_its_first_simulation_is_started_anew(
+    times: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    killed: list[int] = []
+    start = _Worker.__init__
+
+    def start_and_kill(self: _Worker) -> None:
+        start(self)
+        if len(killed) < times:
+            killed.append(self.process.pid)
+            self.process.kill()
+
+    monkeypatch.setattr(_Worker, "__init__", start_and_kill)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    good = simulation(block(Rate(Decay())), Scheme.EXPLICIT, 1.0, units=1.0, step=0.01)
+    with WorkerPool(1, timeout_second=30) as pool:
+        if times < STARTS:
+            assert isinstance(run_to_end(pool, good)[1], Finished)
+        else:
+            with pytest.raises(WorkerCrashError, match="SIGKILL"):
+                run_to_end(pool, good)
+        assert len(killed) == times
+        assert not list(tmp_path.iterdir())  # no log
 
 
 def test_hang_is_ended_after_the_timeout() -> None:

@@ -164,5 +164,37 @@ def test_an_interrupted_recording_goes_on(way: object, tmp_path: Path) -> None:
         # What was copied is watched too.
         assert [one.message for one in trace.member(0).events] == ["1e-06"]
     assert list(tmp_path.iterdir()) == [path]
-    with pytest.raises(ConfigurationError, match="nothing to resume"):
-        record(path, Workers(), resume=Resume())
+
+
+def test_a_complete_recording_is_seen_again_and_not_simulated(tmp_path: Path) -> None:
+    path, seen = tmp_path / "t.h5", {}
+
+    class Seeing(Highest):
+        def findings(self) -> list[Finding]:
+            seen[self.highest] = seen.get(self.highest, 0) + 1
+            return super().findings()
+
+    first = record(path, Workers(), monitor=Seeing)
+    content, workers = path.read_bytes(), Workers()
+    again = record(path, workers, resume=Resume(), monitor=Seeing)
+    assert workers.ran == [] and path.read_bytes() == content
+    assert set(seen.values()) == {2}
+    for one, other in zip(first, again, strict=True):
+        assert one.last_time_second == other.last_time_second
+        np.testing.assert_array_equal(one.final_values, other.final_values)
+
+
+def test_from_its_first_moment_a_resumed_recording_holds_all_there_was(tmp_path: Path) -> None:
+    path = tmp_path / "t.h5"
+    with pytest.raises(KeyboardInterrupt):
+        record(path, Workers(pressed_at=2))
+
+    class Killed(Workers):
+        def run(self, simulations: Iterable[Simulation]) -> Generator[Message]:
+            with Trace.open(path) as trace:  # what a kill in this moment leaves
+                found = trace.member_statuses, trace.member(1).points
+            assert found == (["complete", "complete", "running"], 10)
+            yield from super().run(simulations)
+
+    record(path, Killed(), resume=Resume())
+    assert list(tmp_path.iterdir()) == [path]
