@@ -16,6 +16,8 @@ from filelock import FileLock, Timeout
 
 from cosim.errors import ConfigurationError
 
+MOST_TOML_BYTE = 2**20
+
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a run file.
@@ -24,14 +26,18 @@ def read_toml(path: Path) -> dict[str, Any]:
         ConfigurationError: it cannot be read, or is not TOML (with line and column).
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf8"))
+        return tomllib.loads(read_regular(path, MOST_TOML_BYTE).decode("utf8"))
     except FileNotFoundError:
         raise ConfigurationError(
             f"There is no run file {path}. Give the name of a task or the path of a TOML file."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"The run file {path} cannot be read: {error}.") from None
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise ConfigurationError(
+            f"The run file {path} has tables or arrays too deep inside each other. Make it flat."
+        ) from None
+    except ValueError as error:  # TOMLDecodeError, or a number of too many digits
         raise ConfigurationError(
             f"The run file {path} is not valid TOML: {error}. Expected lines such as "
             '`task = "circle"` and tables such as `[coupling]`.'

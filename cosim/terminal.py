@@ -20,7 +20,12 @@ def visible(text: str) -> str:
 
 
 class Terminal(Console):
-    """A console that shows control characters; its own styles and progress bars stay."""
+    """A console that shows text as it is, brackets and colons included, and control characters;
+    styles are given as such, and those and progress bars stay.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, **options)
 
     def render(self, *arguments: Any, **options: Any) -> Iterable[Segment]:
         """Segments of what is printed, as of `Console`."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from rich.table import Table
+from rich.text import Text
 
 from cosim.cli.app import print_json
 from cosim.errors import ConfigurationError
@@ -23,13 +24,25 @@ def test_control_characters_are_shown(text: str) -> None:
     table = Table(title=text)
     table.add_column(text)
     table.add_row(text, style="red")
-    for what in (text, table, f"[bold]{text}[/]"):
+    for what in (text, table, Text(text, style="bold")):
         terminal.print(what)
     for character in text:
         if not character.isprintable() and character != "\x1b":
             assert character not in file.getvalue()
     assert "\x1b]" not in file.getvalue() and "\x1b[2J" not in file.getvalue()
     assert "\x1b[1m" in file.getvalue()  # its own styles stay
+
+
+@pytest.mark.parametrize(
+    "text", ["[/nope]", "[red]a", "v[0]", "[link=http://x]a[/link]", ":smile:"]
+)
+def test_markup_is_shown_and_never_obeyed(text: str) -> None:
+    file = io.StringIO()
+    terminal = Terminal(file=file, width=100)
+    table = Table(text)
+    table.add_row(text)
+    terminal.print(text, table)
+    assert file.getvalue().count(text) == 3
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -6,7 +6,7 @@ Heavy imports wait inside the commands, so that `--help` is instant.
 import sys
 import warnings
 
-from rich.markup import escape
+from rich.text import Text
 
 from cosim.cli import (  # noqa: F401 - each adds its commands to the application
     characterise,
@@ -33,10 +33,10 @@ def main() -> None:
     except CosimError as error:
         if "--debug" in sys.argv:
             raise
-        error_console.print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
+        error_console.print(Text.assemble(("Error:", "bold red"), f" {error}"))
         sys.exit(error.exit_code)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_where: object) -> None:
     """A warning in a line, without the place in the program."""
-    error_console.print(f"warning: {message}", highlight=False, markup=False, style="yellow")
+    error_console.print(f"warning: {message}", highlight=False, style="yellow")

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     Progress,
@@ -15,6 +14,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from cosim.errors import ConfigurationError
 from cosim.terminal import Terminal, visible
@@ -116,13 +116,13 @@ def interruptible(what_is_kept: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        error_console.print(f"[bold yellow]Interrupted.[/] {escape(what_is_kept)}")
+        error_console.print(Text.assemble(("Interrupted.", "bold yellow"), f" {what_is_kept}"))
         raise typer.Exit(INTERRUPTED) from None
 
 
 def progress_bar(*columns: Any) -> Progress:
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         *columns,
         TimeElapsedColumn(),

@@ -176,7 +176,7 @@ def golden_update(
     for name, scratch in _each_golden(names or []):
         taken[name] = str(take_golden(name, PROJECT_GOLDEN, why, scratch))
         if not as_json:
-            console.print(f"golden   {taken[name]}", highlight=False, soft_wrap=True, markup=False)
+            console.print(f"golden   {taken[name]}", highlight=False, soft_wrap=True)
     if as_json:
         print_json(taken)
 

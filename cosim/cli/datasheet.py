@@ -229,7 +229,7 @@ def _repeat(sheet: "Datasheet", wanted: Sequence["Task"], key: str, folder: Path
 
 
 def _print(text: str) -> None:
-    console.print(text, highlight=False, soft_wrap=True, markup=False)
+    console.print(text, highlight=False, soft_wrap=True)
 
 
 def _exit_by(result: "Result") -> None:

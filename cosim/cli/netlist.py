@@ -112,9 +112,7 @@ def check(
     else:
         for kind, group in (("error", wrong), ("warning", warnings)):
             for finding in group:
-                console.print(
-                    f"{file}: {kind}: {finding}", highlight=False, soft_wrap=True, markup=False
-                )
+                console.print(f"{file}: {kind}: {finding}", highlight=False, soft_wrap=True)
         if not findings:
             graph = parsed.graph()
             console.print(

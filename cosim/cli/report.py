@@ -43,7 +43,7 @@ def report(
             for run in runs
         ]
         write_page(views, ", ".join(view.title for view in views)[:120], output)
-    console.print(f"page     {output}", highlight=False, soft_wrap=True, markup=False)
+    console.print(f"page     {output}", highlight=False, soft_wrap=True)
 
 
 def _trace(path: Path, golden: Path | None, budget: int) -> "View":

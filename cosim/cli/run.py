@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.progress import (
     TaskProgressColumn,
 )
@@ -146,7 +145,7 @@ def run(
     if as_json:
         print_json(said.facts)
     for line in () if as_json else said.lines:
-        console.print(escape(line), highlight=False, soft_wrap=True)
+        console.print(line, highlight=False, soft_wrap=True)
     if beyond is not None:
         raise beyond
 
@@ -156,7 +155,7 @@ def _announce_exchange(folder: Path) -> None:
     error_console.print(
         f"waits    for a server of the score: start `cosim serve {shlex.quote(str(folder))}`, or "
         "another by cosim/docs/how-to/serve_the_score.md",
-        highlight=False, soft_wrap=True, markup=False,
+        highlight=False, soft_wrap=True,
     )  # fmt: skip
 
 

@@ -50,9 +50,9 @@ def simulate(
         check_output(output, read_asked(read_text(file)).kind)
     run = partial(simulate_file, confirmed=confirm, allow=allow or [])
     with interruptible("Nothing was written."):
-        answer = isolated(run, file.resolve())
+        answer = isolated(run, file.resolve(), closed=True)
     for warning in answer.warnings:
-        error_console.print(f"warning: {warning}", highlight=False, markup=False, style="yellow")
+        error_console.print(f"warning: {warning}", highlight=False, style="yellow")
     if as_json:
         console.print(json.dumps(_summary(answer), indent=2), highlight=False, soft_wrap=True)
     else:
@@ -60,7 +60,7 @@ def simulate(
     if output is not None:
         write_answer(answer, output)
         if not as_json:
-            console.print(f"answer   {output}", highlight=False, soft_wrap=True, markup=False)
+            console.print(f"answer   {output}", highlight=False, soft_wrap=True)
 
 
 def _show(answer: "Answer") -> None:

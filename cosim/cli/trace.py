@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from cosim.cli.app import (
     Debug,
@@ -49,7 +48,7 @@ def info(path: TraceFile, as_json: Json = False, debug: Debug = False) -> None:
         with Trace.open(path) as trace:
             print_json(trace.summary())
         return
-    console.print(escape(repr(Trace.open(path))), highlight=False, soft_wrap=True)
+    console.print(repr(Trace.open(path)), highlight=False, soft_wrap=True)
 
 
 @trace_app.command()
@@ -61,7 +60,7 @@ def verify(path: TraceFile, as_json: Json = False, debug: Debug = False) -> None
     if as_json:
         print_json({"path": str(path), "as_recorded": True})
         return
-    console.print(f"{escape(str(path))}: every value is as it was recorded.", highlight=False)
+    console.print(f"{path!s}: every value is as it was recorded.", highlight=False)
 
 
 @trace_app.command()
@@ -93,7 +92,7 @@ def measure(
         return
     width = max(map(len, found))
     for asked, quantity in found.items():
-        console.print(f"{asked:{width}}  {quantity.render(prec=6)}", highlight=False, markup=False)
+        console.print(f"{asked:{width}}  {quantity.render(prec=6)}", highlight=False)
 
 
 @trace_app.command()
@@ -121,7 +120,7 @@ def plot(
     with Trace.open(path) as trace:
         windows = _windows(trace, member, start, stop)
         draw_trace(windows, matched(windows[0], signals), figure)
-    console.print(f"figure   {figure}", highlight=False, soft_wrap=True, markup=False)
+    console.print(f"figure   {figure}", highlight=False, soft_wrap=True)
 
 
 def _windows(trace: "Trace", member: int | None, start: float, stop: float) -> "list[Trace]":
@@ -176,7 +175,7 @@ def tail(
                 error_console.print(quiet_note(time.monotonic() - heard), highlight=False)
                 noted = True
             if trace.status != "running":
-                error_console.print(f"{trace.status} {escape(trace.reason)}", highlight=False)
+                error_console.print(f"{trace.status} {trace.reason}", highlight=False)
 
 
 @app.command()
@@ -250,7 +249,7 @@ def export(
     with Trace.open(path) as trace, interruptible(f"{output} is as it was."):
         windows = _windows(trace, member, start, stop)
         export_trace(windows, output, signals or ["*"], as_text=as_text)
-    console.print(f"export   {output}", highlight=False, soft_wrap=True, markup=False)
+    console.print(f"export   {output}", highlight=False, soft_wrap=True)
 
 
 @trace_app.command("import")
@@ -265,4 +264,4 @@ def import_(
 
     with interruptible(f"{output} is as it was."):
         import_trace(source, output, overwrite=force)
-    console.print(f"trace    {output}", highlight=False, soft_wrap=True, markup=False)
+    console.print(f"trace    {output}", highlight=False, soft_wrap=True)

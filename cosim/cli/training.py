@@ -150,7 +150,7 @@ def calibrate(
     if as_json:
         print_json(vars(found))
         return
-    console.print(found.toml, highlight=False, markup=False, end="")
+    console.print(found.toml, highlight=False, end="")
     error_console.print(
         f"largest error of the score {100 * found.error:.3f} % of its range, after the fit "
         f"{100 * found.left:.3f} %", highlight=False,

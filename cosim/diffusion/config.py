@@ -1,5 +1,6 @@
 """A run as a TOML file: every choice with its default, validated, written back into the trace."""
 
+import reprlib
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -306,7 +307,9 @@ def _fault(key: str, kind: str, found: Any, message: str) -> str:
     if not key:  # what does not go together
         return message
     return (
-        f"key '{key}' is missing" if kind == "missing" else f"key '{key}' is {found!r}: {message}"
+        f"key '{key}' is missing"
+        if kind == "missing"
+        else f"key '{key}' is {reprlib.repr(found)}: {message}"
     )
 
 

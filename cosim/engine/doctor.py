@@ -25,6 +25,7 @@ from cosim.engine.library import (
     probe,
     project_folder,
 )
+from cosim.engine.room import why_open
 from cosim.errors import EngineError
 from cosim.process.gf180mcu import GF180MCU
 
@@ -91,6 +92,7 @@ def examine() -> Report:
             Finding("Python", Status.OK, f"{platform.python_version()} ({sys.executable})"),
             _package("PySpice", "PySpice.Spice.NgSpice.Shared"),
             *_ngspice(),
+            _room(),
             _package("torch", "torch", _torch_details),
             _package("h5py", "h5py", _h5py_details),
             Finding("cores", Status.OK, str(_core_count())),
@@ -153,6 +155,18 @@ def _ngspice() -> Iterator[Finding]:
     yield from _capabilities(capabilities)
     yield _executable(library)
     yield _process_models(library)
+
+
+def _room() -> Finding:
+    reason = why_open()
+    if not reason:
+        found = "ngspice alone changes no file outside its folder, and starts no program"
+        return Finding("closed room", Status.OK, found)
+    advice = (
+        "Nothing but the list of what a netlist may hold keeps ngspice from files and programs; "
+        "Linux 5.13 or later with Landlock keeps it, too."
+    )
+    return Finding("closed room", Status.LIMITED, f"not closed: {reason}", advice)
 
 
 def _capabilities(capabilities: NgspiceCapabilities) -> Iterator[Finding]:

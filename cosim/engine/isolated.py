@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import cloudpickle
 
-from cosim.engine.room import end_with_parent
+from cosim.engine.room import close, end_with_parent
 from cosim.errors import WorkerCrashError
 
 if TYPE_CHECKING:
@@ -72,13 +72,17 @@ def _analyse(netlist: str) -> "dict[str, np.ndarray]":
 
 
 _PROGRAM = (
-    "import sys; sys.path[:] = {path!r}; from cosim.engine.isolated import answer; answer({file!r})"
+    "import sys; sys.path[:] = {path!r}; from cosim.engine.isolated import answer; "
+    "answer({file!r}, {closed})"
 )
 
 
-def isolated(function: Callable[..., Result], *arguments: Any) -> Result:
+def isolated(function: Callable[..., Result], *arguments: Any, closed: bool = False) -> Result:
     """function(*arguments) in a new interpreter, which runs nothing of the calling program (a
     script needs no `if __name__ == "__main__"`), in an empty folder.
+
+    Args:
+        closed: with ngspice loaded, and in a closed room (`cosim.engine.room.close`).
 
     Raises:
         WorkerCrashError: the process died.
@@ -87,7 +91,7 @@ def isolated(function: Callable[..., Result], *arguments: Any) -> Result:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "answer"
         path = [str(Path(entry).absolute()) for entry in sys.path]
-        program = _PROGRAM.format(path=path, file=str(file))
+        program = _PROGRAM.format(path=path, file=str(file), closed=closed)
         room = Path(folder) / "room"
         room.mkdir()
         done = subprocess.run(
@@ -111,11 +115,16 @@ def isolated(function: Callable[..., Result], *arguments: Any) -> Result:
     return result
 
 
-def answer(file: str) -> None:
+def answer(file: str, closed: bool) -> None:
     """In that interpreter: do what is asked on standard input, and leave the answer in a file."""
-    end_with_parent()
+    end_with_parent(Path(file).parent)
     function, arguments = cloudpickle.loads(sys.stdin.buffer.read())
     try:
+        if closed:
+            from cosim.engine.session import NgspiceSession
+
+            NgspiceSession.start()
+            close(Path(file).parent)
         content = cloudpickle.dumps((None, function(*arguments)))
     except Exception as error:
         content = cloudpickle.dumps((error, None))

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -153,13 +154,16 @@ def _ask(library: NgspiceLibrary, *expressions: str, netlist: str = "") -> dict[
     program = f"import sys; sys.path[:] = {path!r}; from cosim.engine.library import main; main()"
     command = [sys.executable, "-c", program, str(library.library_path), scripts]
     try:
-        answer = subprocess.run(
-            [*command, *expressions],
-            input=netlist,
-            capture_output=True,
-            text=True,
-            timeout=ANSWER_TIMEOUT_SECOND,
-        )
+        for _ in range(2):  # one that somebody killed is worth a second one
+            answer = subprocess.run(
+                [*command, *expressions],
+                input=netlist,
+                capture_output=True,
+                text=True,
+                timeout=ANSWER_TIMEOUT_SECOND,
+            )
+            if answer.returncode != -signal.SIGKILL:
+                break
     except subprocess.TimeoutExpired as error:
         raise WorkerTimeoutError(
             f"{library.library_path} did not answer within {ANSWER_TIMEOUT_SECOND:g} s. It may be "

@@ -46,6 +46,11 @@ class Simulation:
     record_second: float = 0.0
     settles: bool = True
 
+    @property
+    def closed(self) -> bool:
+        """Whether ngspice is in a closed room: blocks, which run beside it, may need the world."""
+        return not self.blocks
+
 
 @dataclass(frozen=True)
 class Statistics:

@@ -2,10 +2,13 @@
 
 ngspice runs the commands of a `.spiceinit` in the current folder and in HOME, and takes folders
 of scripts from SPICE_... variables; some of its models write logs into the current folder.
-Source: ngspice manual, sections 12.5 and 12.6 (standard configuration, environment variables).
+Sources: ngspice manual, sections 12.5 and 12.6 (standard configuration, environment variables);
+the Linux kernel's manual of Landlock.
 """
 
 import os
+import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -14,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 WATCH_SECOND = 0.25
+NULL = Path(os.devnull)
 
 
 @contextmanager
@@ -44,13 +48,45 @@ def nothing_around(scripts_path: Path | None) -> Iterator[None]:
                     os.environ[name] = value
 
 
-def end_with_parent() -> None:
-    """End this process soon after its parent, however that ended."""
+def end_with_parent(folder: Path | None = None) -> None:
+    """End this process soon after its parent, however that ended, and the folder with it."""
     parent = os.getppid()
-    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+    threading.Thread(target=_watch, args=(parent, folder), daemon=True).start()
 
 
-def _watch(parent: int) -> None:
+def _watch(parent: int, folder: Path | None) -> None:
     while os.getppid() == parent:
         time.sleep(WATCH_SECOND)
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
+
+
+def why_open() -> str:
+    """Why `close` cannot hold on this system; '' where it can."""
+    if sys.platform != "linux":
+        return "only Linux can close it"
+    try:
+        from py_landlock import LandlockError, get_abi_version
+    except (ImportError, OSError) as error:
+        return str(error)
+    try:
+        get_abi_version()
+    except LandlockError as error:
+        return str(error)
+    return ""
+
+
+def close(folder: Path) -> None:
+    """From here on this thread, and what it starts, changes no file outside a folder, runs no
+    program and opens no TCP connection; where the system cannot hold it to that (`why_open`),
+    nothing happens.
+    """
+    if why_open():
+        return
+    from py_landlock import AccessFs, Landlock
+
+    room = Landlock(strict=False)  # an older kernel holds it to less
+    room.allow_read("/").allow_write(folder)
+    room.add_path_rule(NULL, access=AccessFs.WRITE_FILE | AccessFs.TRUNCATE)
+    room.apply()

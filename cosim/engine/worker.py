@@ -23,6 +23,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from multiprocessing.connection import wait
 from types import FrameType
+from typing import IO
 
 import cloudpickle
 import psutil
@@ -64,43 +65,50 @@ GIBI = 2**30
 
 _PROGRAM = (
     "import sys; sys.path[:] = {path!r}; "
-    "from cosim.engine.worker_process import main; main({handle})"
+    "from cosim.engine.worker_process import main; main({handle}, {room!r})"
 )
 
 
 class _Worker:
-    """The parent's end of one worker process."""
+    """The parent's end of one worker process.
+
+    Raises:
+        EngineError: this machine starts no further process.
+    """
 
     def __init__(self) -> None:
-        self.connection, child = multiprocessing.Pipe()
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - of no name: it ends with us
-        program = _PROGRAM.format(path=sys.path, handle=child.fileno())
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", program],
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            pass_fds=[child.fileno()],
-            # Small blocks only lose by threads, and several workers share the machine.
-            env={"OMP_NUM_THREADS": "1", **os.environ},
-        )
+        try:
+            self.connection, child = multiprocessing.Pipe()
+            self._log = tempfile.TemporaryFile()  # noqa: SIM115 - of no name: it ends with us
+            self._room = tempfile.TemporaryDirectory(prefix="cosim-")
+            self.process = _started(child.fileno(), self._log, self._room.name)
+        except OSError as error:
+            raise EngineError(
+                f"An ngspice process cannot be started: {error}. Take fewer `jobs`, or allow more "
+                "processes and open files (`ulimit -u`, `ulimit -n`)."
+            ) from None
         weakref.finalize(self, self.process.kill)  # at the latest when this program ends
         child.close()
         self.simulation: Simulation | None = None
         self.ready = False
-        self.limits_steps = False
+        self.limits_steps = self.closed = False
         self.last_time_second = 0.0
         self.heard = time.monotonic()
 
     def fits(self, simulation: Simulation) -> bool:
         """Whether it may run a simulation next. Once ngspice asks before each step it does so for
-        good, and chooses its own steps a little differently.
+        good, and chooses its own steps a little differently; a room is closed for good.
         """
-        return self.process.poll() is None and self.limits_steps <= simulation.stepping.limits_steps
+        return (
+            self.process.poll() is None
+            and self.limits_steps <= simulation.stepping.limits_steps
+            and self.closed <= simulation.closed
+        )
 
     def assign(self, simulation: Simulation) -> None:
         self.simulation = simulation
         self.limits_steps = simulation.stepping.limits_steps
+        self.closed = simulation.closed
         self.last_time_second = simulation.record_second
         self.heard = time.monotonic()
         pickled = cloudpickle.dumps(simulation)
@@ -128,6 +136,20 @@ class _Worker:
             self.process.kill()
         self.process.wait()
         self._log.close()
+        self._room.cleanup()
+
+
+def _started(handle: int, log: IO[bytes], room: str) -> "subprocess.Popen[bytes]":
+    """A process that is connected by a file descriptor."""
+    return subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM.format(path=sys.path, handle=handle, room=room)],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        pass_fds=[handle],
+        # Small blocks only lose by threads, and several workers share the machine.
+        env={"OMP_NUM_THREADS": "1", **os.environ},
+    )
 
 
 class Interrupts:

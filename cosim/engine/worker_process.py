@@ -7,12 +7,13 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
 
 from cosim.engine.protocol import Failed, Finished, Points, Simulation, Started, Statistics
-from cosim.engine.room import end_with_parent
+from cosim.engine.room import close, end_with_parent
 from cosim.errors import BlockError, CosimError, EngineError
 from cosim.lockstep.lockstep import Lockstep
 
@@ -135,10 +136,14 @@ class Recorder:
         _fail(self.simulation, error, self.connection)
 
 
-def main(handle: int) -> None:
-    """Run simulations from a connection, given by its file descriptor, until it closes."""
+def main(handle: int, room: str) -> None:
+    """Run simulations from a connection, given by its file descriptor, until it closes.
+
+    Args:
+        room: an empty folder, for what ngspice alone writes.
+    """
     connection = Connection(handle)
-    end_with_parent()
+    end_with_parent(Path(room))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
 
     from cosim.engine.session import NgspiceSession
@@ -149,6 +154,7 @@ def main(handle: int) -> None:
         connection.send(error)
         return
     connection.send(None)
+    closed = False
     while True:
         try:
             member, pickled = connection.recv()
@@ -159,6 +165,10 @@ def main(handle: int) -> None:
         except Exception as error:
             connection.send(Failed(member, _unreadable(error)))
             os._exit(1)
+        if simulation.closed and not closed:
+            os.chdir(room)
+            close(Path(room))
+            closed = True
         _simulate(session, simulation, connection)
 
 

@@ -14,6 +14,8 @@ from cosim.files import replacing
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
+plt.rcParams["text.parse_math"] = False  # names and paths are no formulas
+
 MICRO = 1e6
 _CIRCUIT, _REFERENCE = "tab:blue", "black"
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 from rich.console import Group
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -28,9 +27,9 @@ def live_view(trace: Trace, names: list[str], quiet_second: float) -> Group:
         done = sum(status == "complete" for status in trace.member_statuses)
         who = f"  member {trace.number} ({done} of {trace.members} complete)"
     lines = [
-        Text.from_markup(
-            f"[bold]{escape(str(trace.path))}[/]{who}  {trace.status}  {trace.points:,} points, "
-            f"{reached}"
+        Text.assemble(
+            (str(trace.path), "bold"),
+            f"{who}  {trace.status}  {trace.points:,} points, {reached}",
         )
     ]
     if trace.status == "running" and quiet_second > QUIET_SECOND:

@@ -146,7 +146,7 @@ def _solved(
 ) -> dict[str, np.ndarray]:
     """Every vector of a sound netlist's analysis; what is in doubt is warned of."""
     netlist.require_sound()
-    vectors, doubts = isolated(_solve, netlist, analysis, confirm)
+    vectors, doubts = isolated(_solve, netlist, analysis, confirm, closed=True)
     for doubt in doubts:
         warnings.warn(f"The netlist '{netlist.title}': {doubt}", stacklevel=4)
     return vectors

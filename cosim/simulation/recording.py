@@ -187,7 +187,7 @@ def coupling_signals(blocks: Sequence[Block]) -> list[TraceSignal]:
 
 
 def _seen_again(
-    before: Predecessor, members: int | None, monitor: Callable[[int], Monitor] | None
+    before: Predecessor, members: int | None, monitor: Callable[[int], Monitor | None] | None
 ) -> list[Member]:
     """Show a complete trace to its monitors; its events are there already."""
     found = [Member() for _ in range(members or 1)]

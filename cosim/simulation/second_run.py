@@ -131,7 +131,7 @@ class Confirmed(_Kept):
     def findings(self) -> list[Finding]:
         """What the second opinion says."""
         vectors = _vectors(self._plan.simulation(0), Points.joined(self._parts))
-        said = isolated(_confirmed, self._plan, vectors, self._asked)
+        said = isolated(_confirmed, self._plan, vectors, self._asked, closed=True)
         return [Finding(np.nan, UNCONFIRMED, one) for one in said]
 
 

@@ -31,7 +31,8 @@ def shown(wanted: bool, title: str) -> Iterator[Progress]:
             yield progress
         return
     columns = (
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[doing]}"),
+        TextColumn("{task.description}", markup=False), BarColumn(),
+        TextColumn("{task.fields[doing]}"),
         TextColumn("ETA"), TimeRemainingColumn(),
     )  # fmt: skip
     with Bars(*columns, console=console, transient=True) as bars:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,8 +11,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cosim.engine.doctor import Status, _room
 from cosim.engine.isolated import isolated
 from cosim.engine.library import find_library, probe
+from cosim.engine.room import close, why_open
+from cosim.engine.worker import Simulation, WorkerPool
+from cosim.lockstep.scheme import Explicit
+from tests.engine.problems import Decay, Rate, block, simulation
 
 DIVIDER = "title\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n.op\n.end\n"
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,3 +104,84 @@ def test_no_orphan_stays(call: str, how: signal.Signals, tmp_path: Path) -> None
     parent.wait()
     psutil.wait_procs([child], timeout=2)
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+# -- the closed room ------------------------------------------------------------------------------
+
+can_close = pytest.mark.skipif(bool(why_open()), reason=why_open())
+
+
+def _attempts(outside: str) -> dict[str, str]:
+    """What happens to each attempt to get out; in a process of its own."""
+    tries = {
+        "write": lambda: Path(outside, "new").write_text("x"),
+        "change": lambda: Path(outside, "old").write_text("x"),
+        "remove": lambda: Path(outside, "old").unlink(),
+        "rename": lambda: Path(outside, "old").rename("old"),
+        "link": lambda: Path(outside, "link").symlink_to("/etc/passwd"),
+        "folder": lambda: Path(outside, "folder").mkdir(),
+        "program": lambda: subprocess.run(["/bin/true"], check=True),
+        "shell": lambda: subprocess.run("true", shell=True, check=True),
+        "network": lambda: socket.create_connection(("127.0.0.1", 9), timeout=1),
+        "serve": lambda: socket.create_server(("127.0.0.1", 0)),
+        "inside": lambda: Path("inside").write_text("x"),
+        "null": lambda: Path(os.devnull).write_text("x"),
+        "read": lambda: Path(outside, "old").read_text(),
+    }
+    happened = {}
+    for name, attempt in tries.items():
+        try:
+            attempt()
+            happened[name] = "done"
+        except OSError as error:
+            happened[name] = type(error).__name__
+    return happened
+
+
+@can_close
+def test_nothing_gets_out_of_the_closed_room(tmp_path: Path) -> None:
+    (tmp_path / "old").write_text("as it was")
+    happened = isolated(_attempts, str(tmp_path), closed=True)
+    allowed = {name for name, what in happened.items() if what == "done"}
+    assert allowed == {"inside", "null", "read"}, happened
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["as it was"]
+    assert isolated(_attempts, str(tmp_path))["write"] == "done"  # the tries are none in vain
+
+
+LOGGED = (
+    "t\nV1 a 0 1\nM1 a a 0 0 n w=1u l=1u\n.model n nmos level=8 version=3.3.0\n"
+    ".save v(a)\n.tran 1n 9n\n.end\n"
+)
+"""BSIM3 writes its log into the current folder."""
+
+
+def _is_closed(pool: WorkerPool) -> bool:
+    (worker,) = pool._workers
+    return "NoNewPrivs:\t1" in Path(f"/proc/{worker.process.pid}/status").read_text()
+
+
+@can_close
+def test_a_worker_is_closed_where_ngspice_is_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    alone = Simulation(0, LOGGED, 9e-9, ("a",))
+    with WorkerPool(1, timeout_second=60) as pool:
+        for _ in range(20):  # a process can be restricted 16 times
+            assert pool.run_one(alone)[0].values[-1] == pytest.approx(1)
+        assert _is_closed(pool)
+        room = Path(pool._workers[0]._room.name)
+        assert [path.name for path in room.iterdir()] == ["b3v33check.log"]
+        pool.run_one(simulation(block(Rate(Decay())), Explicit, 1.0, units=0.1, step=0.01))
+        assert not _is_closed(pool)  # another process
+    assert not room.exists() and not list(tmp_path.iterdir())
+
+
+def test_where_the_room_cannot_be_closed_the_doctor_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "py_landlock", None)
+    close(Path())  # nothing happens
+    finding = _room()
+    assert finding.status is Status.LIMITED and "not closed" in finding.found
+    assert "Landlock" in finding.advice

@@ -129,7 +129,7 @@ def test_a_worker_killed_before_its_first_simulation_is_started_anew(
 
     monkeypatch.setattr(_Worker, "__init__", start_and_kill)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    good = simulation(block(Rate(Decay())), Scheme.EXPLICIT, 1.0, units=1.0, step=0.01)
+    good = simulation(block(Rate(Decay())), Explicit, 1.0, units=1.0, step=0.01)
     with WorkerPool(1, timeout_second=30) as pool:
         if times < STARTS:
             assert isinstance(run_to_end(pool, good)[1], Finished)

@@ -8,7 +8,6 @@ Source: fact sheet, section 5; Kingma and Welling, arXiv 1312.6114.
 """
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -22,8 +21,9 @@ from safetensors.torch import load, save
 from torch import nn
 
 from cosim.diffusion.score.images import SOURCES
-from cosim.diffusion.score.model_files import write_model_files
+from cosim.diffusion.score.model_files import MOST_MODEL_BYTE, write_model_files
 from cosim.errors import ModelError
+from cosim.files import read_regular
 
 LATENT_PER_UNIT = 8.0
 PRIOR_RADIUS = 4.0
@@ -212,16 +212,24 @@ def load_codec(task: str, folder: Path) -> Codec:
     path, card_path = codec_paths(task, folder)
     remedy = f"Make it again with `cosim train {task}`."
     try:
-        content = path.read_bytes()
-        card = CodecCard.model_validate_json(card_path.read_bytes())
+        content = read_regular(path, MOST_MODEL_BYTE)
+        card = CodecCard.model_validate_json(read_regular(card_path, MOST_MODEL_BYTE))
         tensors = load(content)
     except OSError as error:
         raise ModelError(f"The codec of '{task}' cannot be read: {error}. {remedy}") from None
-    except (ValidationError, json.JSONDecodeError, SafetensorError) as error:
+    except (ValidationError, SafetensorError, KeyError, ValueError) as error:
         raise ModelError(f"{path} or {card_path} is malformed: {error}. {remedy}") from None
     if card.task != task or hashlib.sha256(content).hexdigest() != card.sha256:
         raise ModelError(f"{path} is not what its card {card_path.name} describes. {remedy}")
-    latents = tuple(tensors[f"latents.{label}"] for label in range(len(PRIOR_DEGREES)))
+    latents = tuple(
+        tensors.get(f"latents.{label}", torch.empty(0)) for label in range(len(PRIOR_DEGREES))
+    )
+    if not all(
+        tensor.is_floating_point() and tensor.isfinite().all() for tensor in tensors.values()
+    ):
+        raise ModelError(f"{path} holds what are no weights, NaN or infinity. {remedy}")
+    if any(one.ndim != 2 or not len(one) or one.shape[1] != 2 for one in latents):
+        raise ModelError(f"{path} has no latents [n, 2] of each class. {remedy}")
     autoencoder, classifier = Autoencoder(), make_classifier(len(latents))
     for name, module in (("autoencoder", autoencoder), ("classifier", classifier)):
         own = {k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(name)}

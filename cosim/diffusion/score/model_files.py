@@ -7,6 +7,9 @@ from cosim.files import replacing
 
 PROJECT_MODELS = Path(__file__).resolve().parents[3] / "models"
 
+MOST_MODEL_BYTE = 2**28
+"""Of a file of weights, or a card."""
+
 
 def write_model_files(task: str, folder: Path, contents: dict[Path, bytes]) -> None:
     """Write files of a model into its folder; each appears whole or not at all.

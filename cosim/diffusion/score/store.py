@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from cosim.diffusion.score.model_files import PROJECT_MODELS, write_model_files
+from cosim.diffusion.score.model_files import MOST_MODEL_BYTE, PROJECT_MODELS, write_model_files
 from cosim.diffusion.score.network import EpsilonNetwork, ScoreNetwork
 from cosim.diffusion.score.tasks import Task, TrainingRecipe
 from cosim.errors import ModelError
+from cosim.files import read_regular
+
+WEIGHTS = (torch.float32, torch.float64)
 
 
 class ModelCard(BaseModel):
@@ -33,7 +36,7 @@ class ModelCard(BaseModel):
     diffusion: str = "VariancePreserving"
     sde: dict[str, float]
     sampling_scale: float
-    seed: int
+    seed: int = Field(ge=0, lt=2**63)
     recipe: dict[str, float]
     metrics: dict[str, float]
     departures: list[str]
@@ -125,15 +128,15 @@ def load_model(task: Task, folder: Path | None = None) -> tuple[ScoreNetwork, Mo
     weights, card_file = weights_path(task.name, folder), card_path(task.name, folder)
     remedy = f"Make it again with `cosim train {task.name}`."
     try:
-        content = weights.read_bytes()
-        card = ModelCard.model_validate_json(card_file.read_bytes())
+        content = read_regular(weights, MOST_MODEL_BYTE)
+        card = ModelCard.model_validate_json(read_regular(card_file, MOST_MODEL_BYTE))
     except OSError as error:
         raise ModelError(f"The model of '{task.name}' cannot be read: {error}. {remedy}") from None
     except (ValidationError, json.JSONDecodeError) as error:
         raise ModelError(f"{card_file} is not a model card: {error}. {remedy}") from None
     try:
         tensors = load(content)
-    except SafetensorError as error:
+    except (SafetensorError, KeyError, ValueError) as error:  # a kind that torch has not
         raise ModelError(
             f"{weights} ({len(content)} bytes) is truncated or no safetensors file: {error}. "
             f"{remedy}"
@@ -144,6 +147,12 @@ def load_model(task: Task, folder: Path | None = None) -> tuple[ScoreNetwork, Mo
         raise ModelError(
             f"{weights} is not what its card {card_file.name} describes (task '{card.task}', "
             f"sha256 {card.sha256[:12]}...): one of them was changed alone. {remedy}"
+        )
+    wanted = type(task.sde).__name__, task.sde.model_dump()
+    if (card.diffusion, card.sde) != wanted:
+        raise ModelError(
+            f"{weights} was trained for the diffusion {card.diffusion} {card.sde}, but the task "
+            f"has {wanted[0]} {wanted[1]}: its score is of another equation. {remedy}"
         )
     network.load_state_dict(tensors)
     return network.double().eval(), card
@@ -163,5 +172,7 @@ def _check_tensors(
                 f"{path}: tensor '{name}' has shape {tuple(tensor.shape)}, but the network needs "
                 f"{tuple(expected[name].shape)}. {remedy}"
             )
+        if tensor.dtype not in WEIGHTS:
+            raise ModelError(f"{path}: tensor '{name}' holds {tensor.dtype}, no weights. {remedy}")
         if not torch.isfinite(tensor).all():
             raise ModelError(f"{path}: tensor '{name}' holds NaN or infinity. {remedy}")

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -45,7 +46,7 @@ def import_trace(source: str | Path, path: str | Path, *, overwrite: bool = Fals
         )
     if path.exists() and not overwrite:
         raise already_exists(path)
-    with _reading(source), source.open("rb") as file, replacing(path) as partial:
+    with _reading(source), _opened(source) as file, replacing(path) as partial:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         file.seek(0)
         foreign = reader(file)
@@ -79,6 +80,12 @@ def _provenance(source: Path, sha256: str, facts: dict[str, str]) -> Provenance:
         seeds={},
         ngspice_version="not used",
     )
+
+
+def _opened(source: Path) -> BufferedReader:
+    if source.exists() and not source.is_file():
+        raise ValueError("it is no regular file")  # a pipe or a device could keep us for ever
+    return source.open("rb")
 
 
 @contextmanager

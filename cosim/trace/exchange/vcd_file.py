@@ -18,7 +18,7 @@ def write_vcd(path: Path, table: Table, names: Sequence[str]) -> None:
     """
     unit = time_unit(table)
     codes = [_code(number) for number in range(len(names))]
-    with path.open("w", encoding="ascii") as file:
+    with path.open("w", encoding="utf-8") as file:
         file.write(f"$version cosim $end\n$timescale 1 {unit} $end\n")
         _declare(file, names, codes)
         stamped = -1
