@@ -157,14 +157,6 @@ def kill_and_resume(
     assert not logs, "log files stay behind"
 
 
-def run_two(job: Job, folder: Path, how: str, apart_second: float) -> list[int]:
-    """Start a job twice in one folder; their exit codes."""
-    first = job.start(folder, how)
-    time.sleep(apart_second)
-    second = job.start(folder, how)
-    return [one.wait(WAIT_SECOND) for one in (first, second)]
-
-
 def assert_is(path: Path, expected: Sequence[dict[str, np.ndarray]]) -> None:
     """A trace has the expected columns, bit for bit."""
     found = members_of(path)
@@ -202,3 +194,20 @@ def undisturbed(job: Job) -> list[dict[str, np.ndarray]]:
     with tempfile.TemporaryDirectory() as folder:
         assert job.start(Path(folder), "new").wait(WAIT_SECOND) == 0
         return members_of(Path(folder) / job.trace)
+
+
+def pair(
+    job: Job, folder: Path, how: str, apart_second: float,
+    expected: Sequence[dict[str, np.ndarray]],
+) -> None:  # fmt: skip
+    """Start a job twice in one folder: one is done, the other too or refused, and told why."""
+    first = job.start(folder, how)
+    time.sleep(apart_second)
+    second = job.start(folder, how)
+    codes = [one.wait(WAIT_SECOND) for one in (first, second)]
+    said = (folder / "said").read_text()
+    # Where the first had ended before the second came, a second `new` finds the trace.
+    assert 0 in codes and set(codes) <= {0, 2, 5}, (codes, said)
+    assert ("is being written by process" in said) == (2 in codes)
+    assert "Traceback" not in said
+    assert_is(folder / job.trace, expected)
