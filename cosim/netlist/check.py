@@ -12,6 +12,7 @@ from cosim.netlist.finding import ERROR, NOT_WAIVABLE, RULES, Finding, found
 from cosim.netlist.model import Parsed
 from cosim.netlist.parse import parse
 from cosim.netlist.rules.analyses import analyses
+from cosim.netlist.rules.bounds import bounds
 from cosim.netlist.rules.names import names
 from cosim.netlist.rules.parameters import parameters
 from cosim.netlist.rules.text import text_rules
@@ -33,7 +34,7 @@ def check(text: str, path: Path | None = None, allow: Iterable[str] = ()) -> lis
 def check_parsed(parsed: Parsed, allow: Iterable[str] = ()) -> list[Finding]:
     """As `check`, of a netlist that has been read."""
     findings = set(parsed.problems)
-    for rules in (text_rules, names, parameters, values, topology, analyses, waveforms):
+    for rules in (text_rules, names, parameters, values, topology, analyses, waveforms, bounds):
         findings.update(rules(parsed))
     return sorted(_waived(findings, parsed, allow))
 

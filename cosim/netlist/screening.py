@@ -5,6 +5,7 @@ Source: ngspice manual, sections 2.13 (.if), 8 (XSPICE models), 13 (.control).
 """
 
 import re
+from itertools import accumulate
 
 from cosim.netlist.expression import constant
 from cosim.netlist.finding import Finding, found
@@ -38,10 +39,11 @@ _MODELS = """
 MODELS = frozenset(_MODELS.split())
 """Kinds of models that read no file, load no code and start no process."""
 
-MOST_DIGITS, MOST_CHARACTERS = 300, 8_000_000
-"""Of a number, and of a statement."""
+MOST_DIGITS, MOST_LETTERS, MOST_NESTED, MOST_CHARACTERS = 300, 1000, 100, 8_000_000
+"""Of a number, of a name, of parentheses inside each other, and of a statement."""
 
-_DIGITS = re.compile(rf"\d{{{MOST_DIGITS + 1}}}", re.ASCII)
+_DIGITS = re.compile(rf"\d{{{MOST_DIGITS + 1}}}|\w{{{MOST_LETTERS + 1}}}", re.ASCII)
+_NESTING = re.compile(r"[({[]|[)}\]]")
 _READS_FILES = re.compile(
     r"""file\s*(?:=|["'])|\b(?:filesource|d_process|d_cosim)\b|\bsimulation\s*=""", re.IGNORECASE
 )
@@ -73,8 +75,10 @@ def _reason(text: str, word: str) -> tuple[str, str] | None:
     if len(text) > MOST_CHARACTERS or _DIGITS.search(text):
         return (
             f"It is longer than {MOST_CHARACTERS} characters, or has a number of more than "
-            f"{MOST_DIGITS} digits.", "Shorten it.",
+            f"{MOST_DIGITS} digits or a name of more than {MOST_LETTERS} letters.", "Shorten it.",
         )  # fmt: skip
+    if _nested(text) > MOST_NESTED:
+        return f"It has more than {MOST_NESTED} parentheses inside each other.", "Remove some."
     if _CONTROL.search(text):
         return "It holds a control character.", "Remove it."
     if word in COMMANDS or "`" in text or word.startswith("!"):
@@ -139,3 +143,9 @@ class _Branch:
         """The next part, whose condition holds or does not."""
         self.in_force = self._outer and not self._taken and holds
         self._taken = self._taken or self.in_force
+
+
+def _nested(text: str) -> int:
+    """How many parentheses, of any kind, are open at once."""
+    steps = (1 if sign in "({[" else -1 for sign in _NESTING.findall(text))
+    return max(accumulate(steps), default=0)

@@ -49,5 +49,7 @@ def without_comments(netlist: str) -> str:
 
 
 def plain(text: str) -> str:
-    """A title or comment of which ngspice makes nothing else."""
-    return _UNPRINTED.sub(" ", text).strip()
+    """A title or comment of which ngspice makes nothing else: it includes the file that a title
+    `.include FILE` names.
+    """
+    return _UNPRINTED.sub(" ", text).strip().lstrip(" .,:_()=+-")

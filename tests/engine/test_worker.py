@@ -137,7 +137,7 @@ def test_a_worker_killed_before_its_first_simulation_is_started_anew(
             with pytest.raises(WorkerCrashError, match="SIGKILL"):
                 run_to_end(pool, good)
         assert len(killed) == times
-        assert not list(tmp_path.iterdir())  # no log
+    assert not list(tmp_path.iterdir())  # no log, no room
 
 
 def test_hang_is_ended_after_the_timeout() -> None:

@@ -1,4 +1,4 @@
-"""Hostile netlists: refused by name or made harmless; no command runs, no other file is read."""
+"""What ngspice is given of a netlist, and the limits of netlists; hostile ones: `tests/hostile`."""
 
 import os
 from pathlib import Path
@@ -8,9 +8,8 @@ import pytest
 
 from cosim.diffusion.golden import PROJECT_NETLISTS
 from cosim.engine.session import NgspiceSession
-from cosim.errors import CosimError, NetlistError
-from cosim.netlist.check import check, errors
-from cosim.netlist.circuit import Netlist
+from cosim.errors import CosimError
+from cosim.netlist.check import check
 from cosim.netlist.reading import read_text
 from cosim.netlist.writing import without_comments, written
 from cosim.simulation.analysis import simulate_file
@@ -18,128 +17,22 @@ from cosim.simulation.analysis import simulate_file
 DIVIDER = "V1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n"
 OP = f"title\n{DIVIDER}.op\n.end\n"
 
-HARMLESS: dict[str, dict[str, str]] = {
-    "command in a comment": {"a.cir": f"title\n{DIVIDER}*#shell touch CANARY\n.op\n.end\n"},
-    "command in an indented comment": {
-        "a.cir": f"title\n{DIVIDER}  *# shell touch CANARY\n.op\n.end\n"
-    },
-    "command in an included comment": {
-        "a.cir": f"title\n.include part.inc\n{DIVIDER}.op\n.end\n",
-        "part.inc": "*#shell touch CANARY\n",
-    },
-    "script as a title": {"a.cir": f"*ng_script\n{DIVIDER}.op\n.end\n"},
-    "script as a title, with spaces": {"a.cir": f"  *NG_SCRIPT shell touch CANARY\n{DIVIDER}.op\n"},
-    "commands after .end of an include": {
-        "a.cir": f"title\n.include part.inc\n{DIVIDER}.op\n.end\n",
-        "part.inc": ".end\n.control\nshell touch CANARY\n.endc\n",
-    },
-    "commands after .END of a library": {
-        "a.cir": f"title\n.libx part.inc\n{DIVIDER}.op\n.end\n",
-        "part.inc": "R9 a 0 1k\n.END\n*#shell touch CANARY\n",
-    },
-    "commands after .end of the netlist": {
-        "a.cir": f"{OP}.control\nshell touch CANARY\n.endc\n",
-    },
-}
-"""Files of netlists that run; CANARY stands for a path that must not appear."""
 
-COMMANDS = ".control\nshell touch CANARY\n.endc\n"
-REFUSED: dict[str, dict[str, str]] = {
-    "control": {"a.cir": f"title\n{DIVIDER}{COMMANDS}.op\n"},
-    "control after a form feed": {"a.cir": f"title\n{DIVIDER}\f{COMMANDS}.op\n"},
-    "control after a vertical tab": {"a.cir": f"title\n{DIVIDER}\v.CONTROL\nshell x\n.endc\n.op\n"},
-    "control in an untaken branch": {"a.cir": f"title\n{DIVIDER}.if 0\n{COMMANDS}.endif\n.op\n"},
-    **{
-        f"control in a {word}": {
-            "a.cir": f"title\n{DIVIDER}{word} part.inc\n.op\n", "part.inc": COMMANDS,
-        }
-        for word in (".include", ".inc", ".incl", ".INCLUDES", ".incx", ".lib", ".libx", ".LIBRARY")
-    },
-    "included in an untaken branch": {
-        "a.cir": f"title\n{DIVIDER}.if 0\n.incl part.inc\n.endif\n.op\n", "part.inc": COMMANDS,
-    },
-    "form feed and .end in an include": {
-        "a.cir": f"title\n{DIVIDER}.include part.inc\n.op\n",
-        "part.inc": f"R7 a 0 1k\n\f.control\nshell touch CANARY\n.endc\n.end\n{COMMANDS}",
-    },
-    **{
-        f"included {name}": {"a.cir": f"title\n{DIVIDER}{word} {name}\n.op\n"}
-        for word in (".include", ".incx", ".libs")
-        for name in ("/etc/passwd", "~/x", "$HOME/x", "'../x'", '"~root/x"', "${HOME}/x")
-    },
-    "decoy of ~": {"a.cir": f"title\n{DIVIDER}.include ~/x\n.op\n", "~/x": "R9 a 0 1k\n"},
-    "decoy of a variable": {
-        "a.cir": f"title\n{DIVIDER}.include $V/x\n.op\n", "$V/x": "R9 a 0 1k\n",
-    },
-    **{
-        f"model {model}": {
-            "a.cir": f"title\n{DIVIDER}A1 [a] [b] m\nR8 a 0 1k\n.model m {model}\n.op\n"
-        }
-        for model in (
-            'd_cosim(simulation="./evil.so")', 'D_COSIM (simulation = "./evil.so")',
-            'd_process(process_file="touch CANARY")', 'd_source(input_file="x")',
-            'd_source (input_file "x")', 'd_state(state_file="x")', 'filesource(file="x")',
-            'filesource (file "x")', 'table2d(offset=0 file "x")', 'table3d(file="x")',
-            'xfer(file="x")', '"d_cosim"(simulation="x")', "{kind}", "(d_source input_file x)",
-            "unheard_of(a=1)",
-        )
-    },
-    "model after a comma": {"a.cir": f"title\n{DIVIDER}.model m,d_cosim gain\n.op\n"},
-    "model of a form feed": {"a.cir": f"title\n{DIVIDER}.model m\fd_cosim gain\n.op\n"},
-    "source that reads a file": {"a.cir": f"title\n{DIVIDER}V2 c 0 pwl(file='x')\nR3 c 0 1\n.op\n"},
-    "source that reads a file, without =": {
-        "a.cir": f"title\n{DIVIDER}V2 c 0 pwl file \"x\"\nR3 c 0 1\n.op\n"
-    },
-    **{
-        f"line '{line}'": {"a.cir": f"title\n{DIVIDER}{line}\n.op\n"}
-        for line in (
-            "shell touch CANARY", "codemodel ./evil.cm", "pre_codemodel ./evil.cm",
-            "osdi ./evil.osdi", "pre_osdi ./evil.osdi", ".pre_osdi ./evil.osdi", "source x",
-            "alias op shell touch CANARY", ".exec touch CANARY", "! touch CANARY",
-            ".param x=`touch CANARY`", ".hdl evil.va", ".load x", ".write x", ".macro x", ".mod x",
-            ".options ngdebug", ".options sourcepath=x", "N1 a 0 evil", "Y1 a 0 b 0 evil",
-            "\x1b]0;x", "R3 a 0 1\x00", "R3 a 0 \x9b1",
-        )
-    },
-}  # fmt: skip
-
-
-def put(folder: Path, files: dict[str, str]) -> Path:
-    """Write files, and return the canary that must not appear."""
-    canary = folder / "canary"
+def put(folder: Path, files: dict[str, str]) -> None:
+    """Write files."""
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(exist_ok=True)
-        path.write_text(text.replace("CANARY", str(canary)))
-    return canary
+        path.write_text(text)
 
 
-@pytest.mark.parametrize("name", HARMLESS)
-def test_it_runs_and_no_command_does(name: str, tmp_path: Path) -> None:
-    canary = put(tmp_path, HARMLESS[name])
-    assert simulate_file(tmp_path / "a.cir").vectors["b"][-1] == pytest.approx(0.5)
-    assert not canary.exists()
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_it_is_refused(name: str, tmp_path: Path) -> None:
-    canary = put(tmp_path, REFUSED[name])
-    path = tmp_path / "a.cir"
-    with pytest.raises(CosimError) as refused:
-        simulate_file(path, allow=["floating-node", "unknown-model"])
-    assert "\n" not in str(refused.value)
-    if b"\0" not in path.read_bytes():
-        assert errors(check(read_text(path), path))
-        with pytest.raises(NetlistError):
-            Netlist.read(path).require_sound(".op")
-    assert not canary.exists()
-
-
-@pytest.mark.parametrize("title", ["*ng_script", "*#shell x", ".title\x1b]0;x", "a\x00`b`"])
+@pytest.mark.parametrize(
+    "title", ["*ng_script", "*#shell x", ".title\x1b]0;x", "a\x00`b`", ".include x", " +.x"]
+)
 def test_title_and_comments_do_not_reach_ngspice(title: str) -> None:
     first, *rest = without_comments(f"{title}\n*#shell x\n  *# y\n\nR1 a 0 1k").split("\n")
     assert rest == ["*", "*", "*", "R1 a 0 1k"]
-    assert first[0].isalnum() or first.startswith(".title")
+    assert first[0].isalnum()
     assert first.isascii() and first.isprintable() and "`" not in first
 
 
