@@ -52,7 +52,7 @@ WRONG = {
         "V1 a 0 1\nR1 a b 1k\nD1 b 0 d\n.model d d(is=1e-14 iss=1e-10)\n.op", "unknown"
     ),
     "misspelt option": ("V1 a 0 5\n" + DIODE + ".options reltl=1e-9\n.op", "'reltol'"),
-    "misspelt method": (RC + ".options method=euler\n.tran 10n 1u", "method is unknown"),
+    "misspelt method": (RC + ".options method=euler\n.tran 10n 1u", "no method 'euler'"),
     "misspelt subcircuit parameter": (
         ".subckt s p r=1k\nR1 p 0 {r}\n.ends\nV1 a 0 1\nX1 a s rr=5\n.op", "has no parameter 'rr'"
     ),
@@ -67,7 +67,7 @@ WRONG = {
         "V1 a 0 1 ac 1\nR1 a b 1k\nC1 b 0 1n\n.ac dec 10 1meg 1k", "bad-analysis"
     ),
     "measurement of another analysis": (
-        RC + ".meas dc top max v(b)\n.tran 10n 1u", "'top' has no result.*'dc'"
+        RC + ".meas dc top max v(b)\n.tran 10n 1u", "bad-analysis.*measures 'dc'"
     ),
     "noise of a misspelt node: 0": (
         "V1 a 0 1 ac 1\nR1 a b 1k\nR2 b 0 1k\n.noise v(bb) V1 dec 1 1 1k", "bb: unknown-node"
