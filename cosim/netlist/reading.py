@@ -104,13 +104,19 @@ class Library:
     models: frozenset[str]
 
 
+@cache
+def _resolved(folder: Path) -> Path:
+    """Of an installed package: asked for with every include of every netlist."""
+    return folder.resolve()
+
+
 def is_process_library(file: Path) -> bool:
     """Whether it is one of the installed process's own files."""
     from cosim.process.installed import InstalledProcess  # PySpice comes with it
     from cosim.process.process import processes
 
     folders = [
-        folder.resolve()
+        _resolved(folder)
         for process in processes().values()
         if issubclass(process, InstalledProcess) and (folder := process.installed_folder())
     ]
