@@ -121,7 +121,7 @@ class Plan:
             "stop_second": self.transient.stop_second,
             "max_step_second": self.transient.step_second,
             "scheme": self.scheme.NAME,
-            "blocks": [repr(block) for block in self.blocks],
+            "blocks": [f"{block!r} {block.fingerprint()}" for block in self.blocks],
             **facts,
         }
         return Provenance.collect(

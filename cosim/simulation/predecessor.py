@@ -20,6 +20,16 @@ def same_provenance(before: Provenance, now: Provenance) -> bool:
     return (before.configuration_toml, before.netlist) == (now.configuration_toml, now.netlist)
 
 
+def is_done(path: Path, provenance: Provenance) -> bool:
+    """Whether the trace that is there is complete, and of this run.
+
+    Raises:
+        TraceError: it cannot be read.
+    """
+    with Trace.open(path) as trace:
+        return trace.complete and same_provenance(trace.provenance, provenance)
+
+
 @dataclass(frozen=True)
 class Resume:
     """How to go on with an unfinished trace.

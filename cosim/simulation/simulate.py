@@ -13,6 +13,7 @@ from cosim.lockstep.block import Block
 from cosim.lockstep.scheme import Scheme
 from cosim.netlist.circuit import Netlist
 from cosim.simulation.plan import Plan
+from cosim.simulation.predecessor import Resume, is_done
 from cosim.simulation.recording import record_ensemble
 from cosim.simulation.second_run import second_opinion
 from cosim.simulation.showing import shown
@@ -35,6 +36,7 @@ def simulate(
     corner: str | None = None,
     temperature: float | None = None,
     seed: int | None = None,
+    resume: bool = False,
     overwrite: bool = False,
     progress: bool = True,
     timeout: float = TIMEOUT_SECOND,
@@ -60,6 +62,8 @@ def simulate(
             schemes 'explicit' and 'extrapolated'), or the netlist has expressions in time or
             tanks. What differs is an event `unconfirmed` of the trace and a `UserWarning`.
         corner, temperature, seed: of the transistors; see `Netlist.given`.
+        resume: of the same simulation in `to`: open it if it is complete, else simulate it again
+            from its beginning, blocks with their state, so that the result is the same bit for bit.
         overwrite: replace a trace that is there.
         progress: show it, where there is a terminal or a notebook.
         timeout: seconds for which ngspice may accept no point.
@@ -79,15 +83,20 @@ def simulate(
         netlist = netlist.given(corner=corner, temperature=temperature, seed=seed)
     plan = Plan.of(netlist, blocks, stop, max_step, record, scheme, coupling_tolerance)
     path = trace_path(to)
+    provenance = plan.provenance({}, {} if seed is None else {"monte_carlo": seed})
+    there = resume and path.exists()
+    if there and is_done(path, provenance):
+        return Trace.open(path)
     with shown(progress, "simulate") as on_progress, WorkerPool(1, timeout) as pool:
         record_ensemble(
             [plan.simulation(0)],
             path,
             signals=plan.signals,
-            provenance=plan.provenance({}, {} if seed is None else {"monte_carlo": seed}),
+            provenance=provenance,
             executor=pool,
             retry=False,
             overwrite=overwrite,
+            resume=Resume() if there else None,
             monitor=partial(second_opinion, [plan], confirm, partial(WorkerPool, 1, timeout)),
             judged=True,
             on_progress=on_progress,

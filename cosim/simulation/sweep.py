@@ -19,7 +19,7 @@ from cosim.lockstep.scheme import Scheme
 from cosim.netlist.circuit import Netlist
 from cosim.simulation.plan import Plan
 from cosim.simulation.points import Blocks, Point, Points, Value, description, variants
-from cosim.simulation.predecessor import Resume, same_provenance
+from cosim.simulation.predecessor import Resume, is_done
 from cosim.simulation.recording import Watching, record_ensemble
 from cosim.simulation.second_run import UNCONFIRMED, second_opinion
 from cosim.simulation.showing import shown
@@ -231,12 +231,14 @@ def sweep(
     """
     points = Points.of(over)
     plans = [
-        Plan.of(variant, made, stop, max_step, record, scheme, coupling_tolerance)
-        for variant, made in variants(netlist, blocks, points)
+        Plan.of(variant, driving, stop, max_step, record, scheme, coupling_tolerance)
+        for variant, driving in variants(netlist, blocks, points)
     ]
     path = trace_path(to)
-    provenance = plans[0].provenance({"points": points.points}, _seeds(points.points))
-    if not (resume and path.exists() and _is_complete(path, provenance)):
+    made = {id(block): block for plan in plans for block in plan.blocks}.values()
+    facts = {"points": points.points, "fingerprints": [block.fingerprint() for block in made]}
+    provenance = plans[0].provenance(facts, _seeds(points.points))
+    if not (resume and path.exists() and is_done(path, provenance)):
         with WorkerPool(1, timeout) as again:  # which starts when it is asked
             _record(
                 plans,
@@ -293,11 +295,6 @@ def _executor(jobs: int, scheduler: str | None, timeout_second: float) -> Execut
     from cosim.engine.cluster import ClusterPool  # needs a package of the extra `cluster`
 
     return ClusterPool(scheduler, timeout_second)
-
-
-def _is_complete(path: Path, provenance: Provenance) -> bool:
-    with Trace.open(path) as trace:
-        return trace.complete and same_provenance(trace.provenance, provenance)
 
 
 def _seeds(points: Sequence[Point]) -> dict[str, int]:

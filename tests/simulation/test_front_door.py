@@ -4,6 +4,8 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -185,3 +187,53 @@ def test_ctrl_c_keeps_what_is_there(low_pass: cosim.Netlist, tmp_path: Path) -> 
     with cosim.Trace.open(path) as trace:
         assert trace.status == "interrupted"
         assert trace["out"].max() > 0
+
+
+class Accumulator:
+    """A sampled controller with a memory."""
+
+    def __init__(self, gain: float) -> None:
+        self.gain = gain
+        self.reset()
+
+    def reset(self) -> None:
+        self.sum = 0.0
+
+    def __call__(self, volts: np.ndarray) -> np.ndarray:
+        self.sum += self.gain * (1.0 - volts[0])
+        return np.array([self.sum])
+
+
+def test_an_interrupted_simulation_is_resumed_to_the_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netlist = cosim.Netlist("plant\nR1 drive out 1k\nC1 out 0 1n\n.end\n")
+
+    def simulate(gain: float, name: str, **options: bool) -> Trace:
+        block = cosim.Block(Accumulator(gain), inputs=["out"], outputs=["drive"], sample="2u")
+        path = tmp_path / name
+        return cosim.simulate(netlist, [block], stop="200u", max_step="20n", to=path, **options)
+
+    @contextmanager
+    def interrupting(progress: bool, doing: str) -> Iterator[Callable[[float, str], None]]:
+        def press(fraction: float, doing: str) -> None:
+            if fraction > 0.1:
+                raise KeyboardInterrupt
+
+        yield press
+
+    with monkeypatch.context() as patched:
+        patched.setattr("cosim.simulation.simulate.shown", interrupting)
+        with pytest.raises(KeyboardInterrupt):
+            simulate(0.2, "run.h5")
+    assert 0 < Trace.open(tmp_path / "run.h5").points < 10_000
+    with pytest.raises(cosim.ConfigurationError, match="another run"):
+        simulate(0.3, "run.h5", resume=True)  # other answers: not the same controller
+    resumed, whole = simulate(0.2, "run.h5", resume=True), simulate(0.2, "whole.h5", resume=True)
+    assert resumed.complete
+    assert np.array_equal(resumed.time_second, whole.time_second)
+    assert np.array_equal(resumed["out"].values, whole["out"].values)
+    before = resumed.path.read_bytes()
+    resumed.close()
+    simulate(0.2, "run.h5", resume=True)
+    assert (tmp_path / "run.h5").read_bytes() == before

@@ -80,6 +80,22 @@ def test_points_without_a_result_are_named(netlist: cosim.Netlist, tmp_path: Pat
         found.check()
 
 
+def test_another_block_is_another_sweep(tmp_path: Path) -> None:
+    """What is complete was computed with other weights."""
+    load = f"{LOW_PASS}R2 drive out 1k\n"
+
+    def sweep(gain: float) -> cosim.Sweep:
+        block = cosim.Block(lambda volts: -gain * volts, inputs=["out"], outputs=["drive"])
+        over = {"rload": [1e3]}
+        path = tmp_path / "sweep.h5"
+        return cosim.sweep(cosim.Netlist(load), over, [block], stop="1u", to=path, resume=True)
+
+    sweep(0.5)
+    sweep(0.5)
+    with pytest.raises(cosim.ConfigurationError, match="another run"):
+        sweep(0.500001)
+
+
 @pytest.mark.parametrize(
     ("over", "says"),
     [
