@@ -4,11 +4,11 @@ import re
 
 SCALES = {
     "t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "mil": 25.4e-6, "m": 1e-3, "u": 1e-6, "n": 1e-9,
-    "p": 1e-12, "f": 1e-15, "a": 1e-18,
+    "p": 1e-12, "f": 1e-15, "a": 1e-18, "µ": 1e-6, "μ": 1e-6,
 }  # fmt: skip
 _NUMBER = re.compile(
-    r"^(?P<digits>[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)(?P<scale>meg|mil|[tgkmunpfa])?"
-    r"(?P<rest>[a-zµΩ]*)$",
+    r"^(?P<digits>[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)(?P<scale>meg|mil|[tgkmunpfaµμ])?"
+    r"(?P<rest>[a-zΩ]*)$",
     re.IGNORECASE,
 )
 

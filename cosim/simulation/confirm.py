@@ -35,6 +35,9 @@ ERROR_PART, WARNING_PART = 0.1, 0.02
 SMALL_PART, SMALL = 1e-4, {"V": 1e-6, "A": 1e-9}
 """A range counts as at least this part of the largest of its unit, and at least so much."""
 
+CONSTANT_PART = 3e-4
+"""Of its size: what moves by less stands still, as far as Newton's method tells at reltol 1e-3."""
+
 TIGHT = {"reltol": 1e-3, "vntol": 1e-6, "abstol": 1e-12, "chgtol": 1e-14}
 """ngspice's tolerances (manual, section 11.1.2), which become ten times as tight."""
 
@@ -281,6 +284,9 @@ def worst_difference(
     ranges = {name: float(np.ptp(again[name])) for name in names}
     worst: tuple[float, str, float, float, float] | None = None
     for name in names:
+        size = float(np.abs(vectors[name]).max())
+        if max(ranges[name], float(np.ptp(vectors[name]))) < CONSTANT_PART * size:
+            continue
         unit = "A" if "#" in name else "V"
         largest = max(ranges[other] for other in names if ("#" in other) == ("#" in name))
         scale = max(ranges[name], SMALL_PART * largest, SMALL[unit])

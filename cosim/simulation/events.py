@@ -7,6 +7,7 @@ left out, cost little, so they are simulated in fine steps and held against the 
 """
 
 import re
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,7 +20,7 @@ MISSED_PART = 0.08
 """Of a source's range: as much is missing of a sine of eight steps a period."""
 
 _SMOOTH = re.compile(r"\b(sin|sffm|am|exp)\s*[( ]", re.IGNORECASE)
-_TIME = re.compile(r"\b(time|pwl)\b", re.IGNORECASE)
+_FUNCTION = re.compile(r"\.func\s+(\w+)\s*\([^)]*\)(.*)", re.IGNORECASE)
 _READ = re.compile(r"\b[vi]\s*\([^()]*\)", re.IGNORECASE)
 _EXPRESSION = re.compile(
     r"\b[vi]\s*=\s*(.*)$|\bvalue\s*=?\s*(.*)$|\bvol\s*=\s*(.*)$", re.IGNORECASE
@@ -32,7 +33,7 @@ def sources_alone(circuit: str) -> str | None:
     """The circuit's sources that change smoothly or by an expression in time, each on a node of
     its own; voltages and currents that an expression reads become a constant. None without any.
     """
-    kept, found = [], False
+    kept, found, timed = [], False, _timed(circuit)
     for _, statement in statements(circuit, titled=True):
         words = statement.split()
         word = words[0].lower()
@@ -41,7 +42,7 @@ def sources_alone(circuit: str) -> str | None:
         elif word[0] in "vi" and _SMOOTH.search(statement):
             kept.append(f"v{word} {_PREFIX}{word} 0 {' '.join(words[3:])}")
             found = True
-        elif word[0] in "beg" and _TIME.search(statement):
+        elif word[0] in "beg" and timed.search(statement):
             match = _EXPRESSION.search(statement)
             text = next((part for part in match.groups() if part), "") if match else ""
             if text:
@@ -70,13 +71,38 @@ def missed_event(session: NgspiceSession, circuit: str, time_second: np.ndarray)
         return None  # an expression that cannot stand alone; the repeated run remains
     fine_second = np.real(vectors["time"])
     probes = (name for name in vectors if _PREFIX in name and "#" not in name)
-    found = (_leapt_over(name, fine_second, vectors[name], time_second) for name in probes)
-    return next((said for said in found if said is not None), None)
+    for name in probes:
+        found = leapt_over(fine_second, vectors[name], time_second)
+        if found is not None:
+            return (
+                f"a step leaps over what source '{name.replace(_PREFIX, '')}' does {found}. Give "
+                f".tran a largest step (its 4th value) of {found.would_do_second:.2g} s or less"
+            )
+    return None
 
 
-def _leapt_over(
-    name: str, fine_second: np.ndarray, values: np.ndarray, time_second: np.ndarray
-) -> str | None:
+@dataclass(frozen=True)
+class Leap:
+    """What a step leapt over: when, the value then, the step's ends and the values they see, and a
+    step that would do.
+    """
+
+    at_second: float
+    value: float
+    ends_second: tuple[float, float]
+    seen: tuple[float, float]
+    would_do_second: float
+
+    def __str__(self) -> str:
+        return (
+            f"at t = {self.at_second:.6g} s: it is {self.value:.6g}, but the points before and "
+            f"after, at {self.ends_second[0]:.6g} s and {self.ends_second[1]:.6g} s, see "
+            f"{self.seen[0]:.6g} to {self.seen[1]:.6g}"
+        )
+
+
+def leapt_over(fine_second: np.ndarray, values: np.ndarray, time_second: np.ndarray) -> Leap | None:
+    """The largest excursion of a curve [fine] between two points [n], if it is worth a word."""
     inside = fine_second >= time_second[0]
     fine_second, values = fine_second[inside], values[inside]
     seen = np.interp(time_second, fine_second, values)
@@ -90,19 +116,31 @@ def _leapt_over(
     last = worst + int(np.argmin(np.append(wide[worst:], False)))
     first = worst - int(np.argmin(np.append(wide[worst::-1], False)))
     width_second = float(fine_second[min(last, len(wide) - 1)] - fine_second[max(first, 0)])
-    source = name.replace(_PREFIX, "")
-    return (
-        f"a step leaps over what source '{source}' does at t = {fine_second[worst]:.6g} s: it is "
-        f"{values[worst]:.6g}, but the points before and after, at "
-        f"{time_second[after[worst] - 1]:.6g} s and {time_second[after[worst]]:.6g} s, see "
-        f"{ends[0][worst]:.6g} to {ends[1][worst]:.6g}. Give .tran a largest step (its 4th value) "
-        f"of {width_second / 4:.2g} s or less"
-    )
+    before, behind = time_second[after[worst] - 1 : after[worst] + 1].tolist()
+    low, high = ends[:, worst].tolist()
+    return Leap(
+        float(fine_second[worst]), float(values[worst]), (before, behind), (low, high),
+        width_second / 4,
+    )  # fmt: skip
+
+
+def _timed(circuit: str) -> re.Pattern[str]:
+    """Words by which an expression depends on time: functions of the user's, too."""
+    bodies = [match.groups() for _, one in statements(circuit, titled=True)
+              if (match := _FUNCTION.match(one))]  # fmt: skip
+    words: set[str] = set()
+    more = {"time", "pwl"}
+    while more:
+        words |= more
+        pattern = re.compile(rf"\b({'|'.join(sorted(words))})\b", re.IGNORECASE)
+        more = {name for name, body in bodies if pattern.search(body)} - words
+    return pattern
 
 
 def waits_for_time(circuit: str) -> bool:
     """Whether an expression of the circuit depends on time."""
+    timed = _timed(circuit)
     return any(
-        statement[0].lower() in "beg" and _TIME.search(statement) is not None
+        statement[0].lower() in "beg" and timed.search(statement) is not None
         for _, statement in statements(circuit, titled=True)
     )

@@ -18,7 +18,9 @@ from cosim.engine.isolated import isolated
 from cosim.engine.worker import Points, Simulation, WorkerPool
 from cosim.errors import CosimError
 from cosim.lockstep.block import Block
+from cosim.lockstep.findings import range_volt
 from cosim.lockstep.scheme import Scheme
+from cosim.simulation.block_events import missed_by_blocks
 from cosim.simulation.confirm import (
     HALF,
     WARNING_PART,
@@ -27,10 +29,14 @@ from cosim.simulation.confirm import (
     is_suspect,
     worst_difference,
 )
+from cosim.simulation.events import missed_event
 from cosim.simulation.plan import Plan
 from cosim.simulation.recording import Finding, Monitor
 
 Pool = Callable[[], AbstractContextManager[WorkerPool]]
+COARSE_PART = 5e-3
+"""Of a block's range: a coupling error beyond it is worth a second run."""
+
 UNCONFIRMED = "unconfirmed"
 """Kind of the events."""
 
@@ -43,25 +49,39 @@ def second_opinion(
     Args:
         plans: of all members.
         asked: True: whatever it costs; None: where a block is held between points, or the netlist
-            is of a kind that goes wrong (expressions in time, inductors with capacitors).
+            is of a kind that goes wrong (expressions in time, inductors with capacitors), or a
+            coupling error is large. Whether a step leaps over what a block does is asked in any
+            case.
         pool: makes a worker pool.
         number: of the member.
     """
-    plan = plans[number]
     if asked is False:
         return None
+    plan = plans[number]
+    suspect = is_suspect(plan.netlist.circuit, plan.netlist.parsed.devices())
     if plan.blocks:
-        if asked or any(held(block, plan.scheme) for block in plan.blocks):
-            return SecondRun(plan.simulation(number), pool)
-    elif asked or is_suspect(plan.netlist.circuit, plan.netlist.parsed.devices()):
-        return Confirmed(plan, asked)
-    return None
+        repeats = asked or suspect or any(held(block, plan.scheme) for block in plan.blocks)
+        return SecondRun(
+            plan.simulation(number), pool, plan.netlist.circuit if suspect else None, repeats
+        )
+    return Confirmed(plan, asked) if asked or suspect else None
 
 
 def held(block: Block, scheme: type[Scheme]) -> bool:
     """Whether a block's output is held between points, though by its own nature it is not."""
-    own = block.sample_second is not None or block.discontinuous
-    return not own and not block.scheme(scheme).IMPLICIT
+    return _smooth(block) and not block.scheme(scheme).IMPLICIT
+
+
+def _smooth(block: Block) -> bool:
+    return block.sample_second is None and not block.discontinuous
+
+
+def _coarse(blocks: Sequence[Block], points: Points) -> bool:
+    """Whether a coupling error is so large that a loop's gain could make an error of it."""
+    smooth = np.array([_smooth(block) for block in blocks for _ in block.outputs])
+    errors, computed = points.errors[:, smooth], (points.outputs - points.errors)[:, smooth]
+    low, high = np.nanmin(computed, axis=0), np.nanmax(computed, axis=0)
+    return bool((np.nanmax(np.abs(errors), axis=0) > COARSE_PART * range_volt(low, high)).any())
 
 
 class _Kept:
@@ -76,20 +96,51 @@ class _Kept:
 
 
 class SecondRun(_Kept):
-    """Simulates a member with blocks once more.
+    """Asks whether the steps of a member with blocks saw what happened, and simulates it again.
 
     Args:
         simulation: the member's.
         pool: makes the worker pool that it is done on.
+        circuit: its circuit without the blocks, if that has events of its own.
+        repeats: whether it is simulated again in any case; else where its coupling is coarse.
     """
 
-    def __init__(self, simulation: Simulation, pool: Pool) -> None:
+    def __init__(
+        self,
+        simulation: Simulation,
+        pool: Pool,
+        circuit: str | None = None,
+        repeats: bool = True,
+    ) -> None:
         super().__init__()
         self._simulation, self._pool = simulation, pool
+        self._circuit, self._repeats = circuit, repeats
 
     def findings(self) -> list[Finding]:
-        """What differs."""
+        """What was missed, and what differs."""
         points = Points.joined(self._parts)
+        found = self._missed(points)
+        repeats = self._repeats or _coarse(self._simulation.blocks, points)
+        return [*found, *self._differs(points)] if repeats else found
+
+    def _missed(self, points: Points) -> list[Finding]:
+        found = []
+        by_block = missed_by_blocks(self._simulation.blocks, points)
+        if by_block is not None:
+            block, leap = by_block
+            said = (
+                f"A step leaps over what block '{block.name}' does {leap}. Take steps (`max_step`) "
+                f"of {leap.would_do_second:.2g} s or less."
+            )
+            found.append(Finding(leap.at_second, UNCONFIRMED, said))
+        if self._circuit is not None:
+            missed = isolated(_missed_by_sources, self._circuit, points.time_second)
+            if missed is not None:
+                said = f"The answer is not that of the netlist: {missed}."
+                found.append(Finding(np.nan, UNCONFIRMED, said))
+        return found
+
+    def _differs(self, points: Points) -> list[Finding]:
         step_second = HALF * float(np.diff(points.time_second).max())
         try:
             with self._pool() as pool:
@@ -133,6 +184,12 @@ class Confirmed(_Kept):
         vectors = _vectors(self._plan.simulation(0), Points.joined(self._parts))
         said = isolated(_confirmed, self._plan, vectors, self._asked, closed=True)
         return [Finding(np.nan, UNCONFIRMED, one) for one in said]
+
+
+def _missed_by_sources(circuit: str, time_second: np.ndarray) -> str | None:
+    from cosim.engine.session import NgspiceSession
+
+    return missed_event(NgspiceSession.start(), circuit, time_second)
 
 
 def _confirmed(plan: Plan, vectors: dict[str, np.ndarray], asked: bool | None) -> Sequence[str]:

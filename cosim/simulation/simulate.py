@@ -59,8 +59,10 @@ def simulate(
         confirm: whether the answer is held against a second opinion: the transient with steps of
             half the length and tolerances ten times as tight, and, without blocks, its operating
             point kicked and its sources alone. None: where a block is held between points (the
-            schemes 'explicit' and 'extrapolated'), or the netlist has expressions in time or
-            tanks. What differs is an event `unconfirmed` of the trace and a `UserWarning`.
+            schemes 'explicit' and 'extrapolated') or its coupling error is over 0.5 % of its
+            range, or the netlist has expressions in time or tanks. That no step leaps over what a
+            block or a source does is looked for, too. What differs is an event `unconfirmed` of the
+            trace and a `UserWarning`.
         corner, temperature, seed: of the transistors; see `Netlist.given`.
         resume: of the same simulation in `to`: open it if it is complete, else simulate it again
             from its beginning, blocks with their state, so that the result is the same bit for bit.

@@ -22,6 +22,9 @@ SOUND: dict[str, Case] = {
         ".param total=4k part={total/4}\nV1 a 0 1\nR1 a b {part}\nR2 b 0 {total-part}\n.op",
         "b", 0.75,
     ),
+    "pi as a parameter": (
+        ".param pi=3.14159265\nV1 a 0 {pi}\nB1 b 0 v=2*pi\nR1 a b 1k\n.op", "b", 2 * pi
+    ),
     "parameters without braces": (
         ".param r0 = 1k\n.param gain='2*2'\nV1 a 0 1\nR1 a b r0\nR2 b 0 'gain*r0'\n.op", "b", 0.8
     ),
@@ -150,6 +153,7 @@ FAULTY: list[tuple[str, str]] = [
     ("wrong-count", "V1 a 0 1\nR1 a 0 1k\nM1 a a 0\n" + NMOS + ".op"),
     ("wrong-count", "V1 a 0 1\nR1 a 0 1k\nM1 a a 0 n\n" + NMOS + ".op"),
     ("wrong-count", "V1 a 0 1\nR1 a b 1k\nD1 b 0\n.model d d\n.op"),
+    ("wrong-count", "V1 a 0 1\nR1 a b 1k 2k\nR2 b 0 1k\n.op"),
     ("empty-netlist", ".op"),
     ("empty-netlist", "* nothing but a comment"),
     ("empty-netlist", ".subckt s p\nR1 p 0 1k\n.ends\n.op"),
@@ -162,6 +166,9 @@ FAULTY: list[tuple[str, str]] = [
     ("unit-slip", "V1 a 0 1\nR1 a b 2.2MOhm\nR2 b 0 1Meg\n.op"),
     ("unit-slip", "V1 a 0 1\nR1 a b 1k\nC1 b 0 1F\n.tran 1n 1u"),
     ("unit-slip", "V1 a 0 SIN(0 1 1M)\nR1 a 0 1k\n.tran 1n 1u"),
+    ("unit-slip", "I1 0 a 1A\nR1 a 0 1\n.op"),
+    ("unit-slip", "I1 0 a PULSE(0 2Amp 0 1n 1n 1 2)\nR1 a 0 1\n.tran 1n 1u"),
+    ("absurd-value", "V1 a 0 1\nR1 a b 1µ\nR2 b 0 1k\n.op"),
     ("ignored-letters", "V1 a 0 1\nR1 a b 4k7\nR2 b 0 1k\n.op"),
     ("ignored-letters", "V1 a 0 1\nR1 a b 2R2\nR2 b 0 1k\n.op"),
     ("ignored-letters", "V1 a 0 1\nR1 a b 1k\nC1 b 0 4n7\n.tran 1n 1u"),
@@ -186,6 +193,7 @@ FAULTY: list[tuple[str, str]] = [
     ("duplicate-parameter", ".param r=1k\n.param r=2k\nV1 a 0 1\nR1 a 0 {r}\n.op"),
     ("builtin-parameter", ".param temper=5\nV1 a 0 {temper}\nR1 a 0 1k\n.op"),
     ("builtin-parameter", ".param time=5\nV1 a 0 1\nB1 b 0 v=time\nR1 a b 1k\n.op"),
+    ("builtin-parameter", ".param pi=3\nV1 a 0 1\nB1 b 0 v=pi\nR1 a b 1k\n.op"),
     ("unknown-model", "V1 a 0 1\nR1 a b 1k\nD1 b 0 nowhere\n.op"),
     ("unknown-model", "V1 a 0 1\nM1 a a 0 0 nch w=1u l=1u\n.op"),
     ("unknown-subcircuit", "V1 a 0 1\nR1 a 0 1k\nX1 a 0 nowhere\n.op"),
@@ -228,6 +236,7 @@ FAULTY: list[tuple[str, str]] = [
     ("bad-analysis", DIVIDER + ".dc V9 0 1 0.1"),
     ("bad-analysis", DIVIDER + ".dc V1 0 1 -0.1"),
     ("ac-without-source", RC + ".ac dec 10 1 1k"),
+    ("ac-without-source", "V1 a 0 ac 0\nR1 a b 1k\nC1 b 0 1n\n.ac dec 10 1 1k"),
     ("external-value", "V1 a 0 dc 0 external\nR1 a b 1k\nR2 b 0 1k\n.tran 1n 1u"),
     ("ac-magnitude", "V1 a 0 1 ac\nR1 a b 1k\nC1 b 0 1n\n.ac dec 10 1 1k"),
     ("two-temperatures", DIVIDER + ".temp 27\n.temp 85\n.op"),
@@ -247,6 +256,7 @@ FAULTY: list[tuple[str, str]] = [
     ("bad-waveform", "V1 a 0 PWL(0 0 2u 1 1u 5)\nR1 a 0 1k\n.tran 10n 3u"),
     ("bad-waveform", "V1 a 0 PWL(0 0 1u 1 2u)\nR1 a 0 1k\n.tran 10n 3u"),
     ("zero-edge", "V1 a 0 PULSE(0 1 1u 0 0 5u 10u)\nR1 a 0 1k\n.tran 1u 50u"),
+    ("zero-edge", "V1 a 0 PULSE(0 1 1u)\nR1 a 0 1k\n.tran 1u 50u"),
     ("pulse-over-period", "V1 a 0 PULSE(0 1 0 1n 1n 20u 10u)\nR1 a 0 1k\n.tran 1u 50u"),
     ("step-over-event", "V1 a 0 SIN(0 1 1meg)\nR1 a 0 1k\n.tran 10u 1m"),
     ("step-over-event", "B1 a 0 v=sin(2*pi*1meg*time)\nR1 a 0 1k\n.tran 1u 100u"),

@@ -61,6 +61,16 @@ WRONG = {
     "pulse that scales a voltage": (
         f"V1 c 0 2\nB1 a 0 V=v(c)*({PULSE})\n{RC}.tran 10u 1m", "leaps over.*'b1'",
     ),
+    "pulse of a function": (
+        ".func gate(t0,w) {u(time-t0)-u(time-t0-w)}\n"
+        f"B1 a 0 V=gate(300.1u,0.2u)\n{RC}.tran 10u 1m",
+        "leaps over.*'b1'",
+    ),
+    "pulse of a function of a function": (
+        ".func late(x) {u(time-x)}\n.func gate(x) {late(x)-late(x+0.2u)}\n"
+        f"B1 a 0 V=gate(300.1u)\n{RC}.tran 10u 1m",
+        "leaps over.*'b1'",
+    ),
     "1 MHz of an expression in steps of 10 us": (
         "B1 a 0 V=sin(2*3.14159*1e6*time)\nR1 a 0 1k\n.tran 10u 1m", "leaps over|onfirmed",
     ),
@@ -97,6 +107,7 @@ SOUND = {
         INVERTER + "V2 a 0 pulse(0 3 1n 0.1n 0.1n 5n 10n)\nX1 a b vdd inv\nX2 b c vdd inv\n"
         "C1 b 0 10f\nC2 c 0 10f\n.tran 0.1n 50n"
     ),
+    "diode that stands still": f"V1 a 0 1\n{RC}D1 b 0 d\n.model d d\n.tran 10n 5u",
     "diode swept": "V1 a 0 5\nR1 a b 1k\nD1 b 0 d\n.model d d\n.dc V1 0 5 0.1",
 }  # fmt: skip
 

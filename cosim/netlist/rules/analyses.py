@@ -145,8 +145,11 @@ def _sources(parsed: Parsed) -> Iterator[Finding]:
             if element.letter not in "vi":
                 continue
             words = [word.lower() for word in element.values]
+            after = words[words.index("ac") + 1 :] if "ac" in words else []
             stimulated = (
-                stimulated or "ac" in words or bool({"ac", "portnum"} & set(element.parameters))
+                stimulated
+                or ("ac" in words and not (after and constant(after[0], scope) == 0))
+                or bool({"ac", "portnum"} & set(element.parameters))
             )
             if "external" in words and len(words) > 1:
                 yield found(
@@ -154,22 +157,21 @@ def _sources(parsed: Parsed) -> Iterator[Finding]:
                     "An external source has another value too, of which ngspice 39 dies.",
                     "Write `external` alone.",
                 )  # fmt: skip
-            if "ac" in words:
-                after = words[words.index("ac") + 1 :]
-                if not after or (constant(after[0], scope) is None and after[0][:1].isalpha() and (
-                    not scope.has_parameter(after[0])
-                )):  # fmt: skip
-                    yield found(
-                        element.statement, "ac-magnitude", element.name, "",
-                        "Its `ac` has no magnitude; ngspice takes 1.", "Write it, such as `ac 1`.",
-                    )  # fmt: skip
+            if "ac" in words and (not after or (
+                constant(after[0], scope) is None and after[0][:1].isalpha()
+                and not scope.has_parameter(after[0])
+            )):  # fmt: skip
+                yield found(
+                    element.statement, "ac-magnitude", element.name, "",
+                    "Its `ac` has no magnitude; ngspice takes 1.", "Write it, such as `ac 1`.",
+                )  # fmt: skip
     if stimulated:
         return
     for statement, _ in parsed.directives:
         if _word(statement) in (".ac", ".disto"):
             yield found(
                 statement, "ac-without-source", _word(statement), "",
-                "No source has an AC value, so that the response would be 0 everywhere.",
+                "No source has an AC value, or 0, so that the response would be 0 everywhere.",
                 "Give the input source one, such as `ac 1`.",
             )  # fmt: skip
 

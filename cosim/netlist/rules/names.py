@@ -1,5 +1,6 @@
 """Names and counts: what is used has to be defined, once, and with the right number of nodes."""
 
+import math
 import re
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ from cosim.netlist.expression import (
     CONSTANTS,
     PROBE,
     STATES,
+    constant,
     read_expression,
 )
 from cosim.netlist.finding import Finding, found
@@ -41,7 +43,10 @@ def names(parsed: Parsed) -> Iterator[Finding]:
             yield from _controls(element, scope)
             yield from _undefined(element, scope)
         for parameter in scope.parameters.values():
-            if parameter.name in BUILT_IN:
+            own = CONSTANTS[parameter.name] if parameter.name in BEHAVIOURAL_CONSTANTS else None
+            value = None if own is None else constant(parameter.expression, scope)
+            other = value is not None and not math.isclose(value, own or 0.0, rel_tol=1e-3)
+            if parameter.name in BUILT_IN or other:
                 yield found(
                     parameter.statement, "builtin-parameter", parameter.name, "",
                     f"'{parameter.name}' is a name that ngspice gives a meaning of its own.",

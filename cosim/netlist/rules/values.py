@@ -33,6 +33,7 @@ def values(parsed: Parsed) -> Iterator[Finding]:
     for scope in parsed.scopes():
         for element in scope.elements:
             yield from _missing(element)
+            yield from _too_many(element)
             yield from _impossible(element)
             yield from _slips(element, scope)
             yield from _decimal_comma(element)
@@ -67,6 +68,21 @@ def _missing(element: Element) -> Iterator[Finding]:
             statement, "missing-value", element.name, "",
             f"It has no {what.removeprefix('a ').removeprefix('an ')}; ngspice leaves such a line "
             "out or takes 0.", f"Give it {what}.",
+        )  # fmt: skip
+
+
+def _too_many(element: Element) -> Iterator[Finding]:
+    numbers = [word for word in element.values if number(word) is not None]
+    if (
+        element.letter in POSITIVE
+        and len(numbers) > 1
+        and "poly" not in map(str.lower, element.values)
+        and not _DECIMAL_COMMA.search(element.statement.text)
+    ):
+        yield found(
+            element.statement, "wrong-count", element.name, "",
+            f"It has {len(numbers)} values, {', '.join(numbers)}; ngspice takes the last.",
+            "Leave one; temperature coefficients are tc1= and tc2=.",
         )  # fmt: skip
 
 
@@ -138,7 +154,12 @@ def _slips(element: Element, scope: Scope) -> Iterator[Finding]:
         most = LOOP_BREAKER.get(letter, math.inf)
         if value is not None and value > 0 and (value < low or high < value < most):
             yield _absurd(element, POSITIVE[letter], text, value, UNITS[letter])
-    elif letter in "vi" and "sin" in (lower := [word.lower() for word in element.values]):
+    if letter == "i":
+        for text in element.values:
+            scale, rest = scale_and_rest(text)
+            if scale.lower() == "a" and rest.lower() in ("", "mp", "mps", "mpere"):
+                yield _slip(element, text, "attoampere", "ampere", text[: -len(scale + rest)])
+    if letter in "vi" and "sin" in (lower := [word.lower() for word in element.values]):
         after = element.values[lower.index("sin") + 1 :]
         scale, rest = scale_and_rest(after[2]) if len(after) > 2 else ("", "")
         if scale == "M" and rest.lower() in ("", "hz"):
@@ -163,7 +184,7 @@ def _slip(element: Element, text: str, found_unit: str, meant_unit: str, meant: 
     return found(
         element.statement, "unit-slip", element.name, "",
         f"'{text}' is in {found_unit} to SPICE, not in {meant_unit}.",
-        f"Write {meant} for {meant_unit}, or the lower-case letter if you mean {found_unit}.",
+        f"Write {meant} for {meant_unit}, or the number without letters for {found_unit}.",
     )  # fmt: skip
 
 

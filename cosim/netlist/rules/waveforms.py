@@ -108,10 +108,10 @@ def _pulse(element: Element, values: list[float | None], span: Span | None) -> I
             "PULSE needs two levels at least.", "Give PULSE(V1 V2 TD TR TF PW PER).",
         )  # fmt: skip
     edges = values[3:5]
-    if 0 in edges:
+    if 0 in edges or len(edges) < 2:
         yield found(
             element.statement, "zero-edge", element.name, "",
-            "A rise or fall time of 0 is the step of .tran to ngspice.",
+            "A rise or fall time of 0, or none, is the step of .tran to ngspice.",
             "Give the edges a time that the circuit can follow.",
         )  # fmt: skip
     if len(values) > 6 and None not in values[3:7]:
