@@ -77,6 +77,7 @@ def _too_many(element: Element) -> Iterator[Finding]:
         element.letter in POSITIVE
         and len(numbers) > 1
         and "poly" not in map(str.lower, element.values)
+        and "tc" not in element.parameters  # of which a second value may follow
         and not _DECIMAL_COMMA.search(element.statement.text)
     ):
         yield found(
