@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import scipy.optimize
 from distributed import LocalCluster
 from typer.testing import CliRunner
 
@@ -28,6 +29,7 @@ from cosim.characterise.datasheet.judging import (
 )
 from cosim.characterise.datasheet.measuring import Outcome, measure_task
 from cosim.characterise.datasheet.repeating import find_task, repeat
+from cosim.characterise.datasheet.response import Signals, Vector
 from cosim.characterise.datasheet.tasks import Task, corner_points, tasks
 from cosim.characterise.datasheet.text import as_csv, failing_lines, junit, markdown
 from cosim.cli import app
@@ -171,6 +173,22 @@ def test_values_are_those_of_the_closed_form(result: Result) -> None:
     assert low == pytest.approx(
         -10 * math.log10(1 + (2 * math.pi * 2e3 * 1e-9 * 1e5) ** 2), rel=1e-3
     )
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_margins_are_those_of_three_poles(sign: int) -> None:
+    """From a first frequency at which the phase has turned by 27 degrees already."""
+    hertz = np.geomspace(1e3, 1e9, 241)
+    poles, gain = np.array([2e3, 5e6, 5e6]), 1000.0
+    values = sign * gain / np.prod(1 + 1j * hertz[:, None] / poles, axis=1)
+    signals = Signals({"out": Vector(values, "V")}, hertz)
+    unity = scipy.optimize.brentq(lambda f: gain / np.prod(np.hypot(1, f / poles)) - 1, 1e3, 1e9)
+    assert signals.response("out", "unity_gain_frequency") == pytest.approx(unity, rel=1e-3)
+    margin = 180 - np.degrees(np.arctan(unity / poles)).sum()
+    assert signals.response("out", "phase_margin") == pytest.approx(margin, abs=0.05)
+    turned = scipy.optimize.brentq(lambda f: np.arctan(f / poles).sum() - np.pi, 1e3, 1e9)
+    left = 20 * np.log10(np.prod(np.hypot(1, turned / poles)) / gain)
+    assert signals.response("out", "gain_margin") == pytest.approx(left, abs=0.05)
 
 
 def test_a_limit_fails_warns_and_what_is_missing_cannot_be_told(result: Result) -> None:
@@ -355,6 +373,7 @@ def test_the_command_ends_by_the_limits(folder: Path, outcomes: dict[str, Outcom
     assert run([*where, "--parameter", "level", "--typical"]).exit_code == 0
     assert run([*where, "--parameter", "missing", "--typical"]).exit_code == 7
     assert run([*where, "--parameter", "none"]).exit_code != 0
+    assert "[/]" not in run(["characterise", str(folder / "datasheet.json")]).stdout
     for name in ("datasheet.md", "datasheet.csv", "datasheet.xml"):
         assert (folder / name).is_file()
 

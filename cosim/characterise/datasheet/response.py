@@ -111,9 +111,11 @@ class _Response:
 
     @property
     def turned_degree(self) -> np.ndarray:
-        """Its phase [points] from that at the first frequency."""
+        """Its phase [points] from 0 or 180 degrees, whichever is nearer at the first frequency:
+        that of a gain without poles, or of an inverting one.
+        """
         phase = np.degrees(np.unwrap(np.angle(self.values)))
-        return np.asarray(phase - phase[0])
+        return np.asarray(phase - 180.0 * np.round(phase[0] / 180.0))
 
 
 def _unity_gain_frequency(of: _Response) -> Quantity:

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 from quantiphy import Quantity
 from rich.table import Table
+from rich.text import Text
 
 from cosim.characterise.datasheet.judging import Judgement, ParameterResult, Result, Row
 from cosim.characterise.datasheet.tasks import described
@@ -77,7 +78,7 @@ def terminal_table(result: Result) -> Table:
     for title in COLUMNS:
         table.add_column(title, justify="left" if title in ("parameter", "") else "right")
     for one, row in zip(result.parameters.values(), summary_rows(result), strict=True):
-        table.add_row(*row[:-1], f"[{_STYLES[one.judgement]}]{row[-1]}[/]")
+        table.add_row(*row[:-1], Text(row[-1], _STYLES[one.judgement]))
     return table
 
 
