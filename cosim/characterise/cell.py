@@ -28,6 +28,8 @@ PROGRAMMED_TARGETS, SHOWN_LEVELS, NOISE_LEVELS = 24, 16, 3
 READ_SWEEP_VOLT = 0.3
 NOISE_SECOND, NOISE_STEP_SECOND = 2e-3, 1e-6
 DISTURB = 0.01
+LARGEST_ROW_VOLT = 1.1
+"""That a run's rows reach: the figure `hidden_nodes`."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,9 @@ class CellSpecBench:
             for siemens in np.linspace(LOWEST_SIEMENS, HIGHEST_SIEMENS, NOISE_LEVELS)
         }
         fluctuation = noise[f"noise {HIGHEST_SIEMENS * 1e6:.0f} uS"][1]
-        disturb = self.card.read_time(
-            LOWEST_SIEMENS, READ_VOLT, self.process.temperature_celsius, DISTURB
-        )
+        gap = self.card.gap(HIGHEST_SIEMENS, READ_VOLT)
+        celsius = self.process.temperature_celsius
+        velocity = self.card.gap_velocity(gap, LARGEST_ROW_VOLT, celsius)
         return Measured(
             {
                 "set_current_ampere": float(loops[1].current_ampere.max()),
@@ -89,7 +91,7 @@ class CellSpecBench:
                 "largest_error_siemens": float(np.abs(reached - targets)[done].max()),
                 "mean_pulses": float(pulses[done].mean()),
                 "read_noise": float(np.std(fluctuation) / HIGHEST_SIEMENS),
-                "disturb_second": disturb,
+                "disturb_second": DISTURB * self.card.gap_scale_metre / abs(velocity),
             },
             {
                 **{

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from PySpice.Spice.Netlist import Circuit
+from PySpice.Spice.Netlist import Circuit, SubCircuit
 
 from cosim.characterise.bench import Measured
 from cosim.characterise.opamp import LOAD_OHM, OpAmpBench
@@ -98,3 +98,36 @@ def test_power_up_reaches_the_operating_point(corner: str) -> None:
     circuit.R("load", "out", circuit.gnd, LOAD_OHM)
     vectors = NgspiceSession.start().analyse(f"{circuit}.save v(out)\n.tran 10n 10u uic\n.end\n")
     assert vectors["out"][-1] == pytest.approx(1.65, abs=0.5e-3)
+
+
+def two_pole_op_amp() -> SubCircuit:
+    """Gain 10,000 with poles at 1 kHz and 20 MHz; common mode 60 dB, supply 50 dB below it."""
+    amplifier = SubCircuit("two_pole", "plus", "minus", "out", "vdd", "vss")
+    amplifier.B("gain", "first", amplifier.gnd, voltage_expression=(
+        "1e4*(V(plus)-V(minus))+10*((V(plus)+V(minus))/2-1.65)+31.6227766*(V(vdd)-3.3)"
+    ))  # fmt: skip
+    amplifier.R("first", "first", "second", 1e3)
+    amplifier.C("first", "second", amplifier.gnd, 1 / (2 * np.pi * 1e3 * 1e3))
+    amplifier.B("buffer", "third", amplifier.gnd, voltage_expression="V(second)")
+    amplifier.R("second", "third", "fourth", 1e3)
+    amplifier.C("second", "fourth", amplifier.gnd, 1 / (2 * np.pi * 1e3 * 20e6))
+    amplifier.B("output", "out", amplifier.gnd, voltage_expression="V(fourth)+1.65")
+    return amplifier
+
+
+def test_bench_measures_what_an_op_amp_of_known_poles_has() -> None:
+    """Phase margin 180 - atan(f/1 kHz) - atan(f/20 MHz) where the gain is 1; CMRR and PSRR as
+    built.
+    """
+    values = OpAmpBench(
+        two_pole_op_amp(), GF180MCU(), SPEC, NgspiceSession.start().analyse
+    ).measure().values  # fmt: skip
+    frequency = np.geomspace(1e6, 2e7, 20_001)
+    gain = 1e4 / np.hypot(1, frequency / 1e3) / np.hypot(1, frequency / 20e6)
+    crossing = frequency[np.argmin(np.abs(gain - 1))]
+    margin = 180 - np.degrees(np.arctan(crossing / 1e3) + np.arctan(crossing / 20e6))
+    assert values["cmrr_decibel"] == pytest.approx(60, abs=0.1)
+    assert values["psrr_decibel"] == pytest.approx(50, abs=0.1)
+    assert values["dc_gain_decibel"] == pytest.approx(80, abs=0.1)
+    assert values["gbw_hertz"] == pytest.approx(crossing, rel=0.01)
+    assert values["phase_margin_degree"] == pytest.approx(margin, abs=2)  # at the next of 40 points

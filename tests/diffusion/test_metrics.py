@@ -42,3 +42,12 @@ def test_equal_samples_have_no_distance() -> None:
     points = gaussian(0, 0.3)
     assert histogram_distance(points, points) == 0
     assert kl_histogram(points, points, limit=2) == pytest.approx(0, abs=1e-12)
+
+
+def test_a_point_in_an_empty_cell_costs_23_nats() -> None:
+    """0.01 of the points where the truth has 1e-10: 0.01 ln(0.01 / 1e-10), and the rest."""
+    true = np.full((1000, 2), 0.01)
+    generated = np.full((100, 2), 0.01)
+    generated[0] = 0.9
+    expected = 0.01 * np.log(0.01 / 1e-10) + 0.99 * np.log(0.99)
+    assert kl_histogram(generated, true, 1.5) == pytest.approx(expected, rel=1e-5)

@@ -13,7 +13,7 @@ from matplotlib.image import imread
 from cosim.diffusion.config import parse
 from cosim.diffusion.run import Run
 from cosim.diffusion.score.compiled import CompiledScore
-from cosim.diffusion.studies.energy import digital_energy, operations
+from cosim.diffusion.studies.digital import digital_energy, operations
 from cosim.diffusion.studies.figures import FIGURES, STUDIES, find_figures, gallery
 from cosim.diffusion.studies.generation import bootstrap_interval
 from cosim.diffusion.studies.study import Beside, Finding, Workspace

@@ -44,3 +44,17 @@ def test_ring_is_the_published_one() -> None:
     assert float(radius.mean()) == pytest.approx(RING_RADIUS, abs=1e-3)
     assert float(radius.std()) == pytest.approx(RING_DEVIATION, abs=1e-3)
     assert points.mean(dim=0).abs().max() < 0.01
+
+
+def test_saturation_penalty_holds_hidden_nodes_down() -> None:
+    """A heavy one, so that 60 steps show it; without it, hidden nodes go on beyond the limit."""
+    highest = []
+    for weight in (0.0, 1e-1):
+        recipe = dataclasses.replace(
+            TASK.recipe, steps=60, saturation_penalty=weight, saturation_limit=0.5, averaging=0.0
+        )
+        network = train(TASK, 0, lambda step, steps, loss: None, recipe).network
+        with torch.inference_mode():
+            hidden, _ = network.hidden_and_raw(torch.randn(500, 2), torch.rand(500))
+        highest.append(float(torch.stack(hidden).clamp(min=0.5).mean()))
+    assert highest[1] < highest[0] - 0.05

@@ -17,9 +17,12 @@ from cosim.characterise.sheets import conditions, sheets
 from cosim.circuits.fidelity import Fidelity
 from cosim.diffusion.studies.bench_tempo import bench_tempo
 from cosim.diffusion.studies.coupling import coupling_order
+from cosim.diffusion.studies.digital import digital_baselines
 from cosim.diffusion.studies.energy import speed_energy
 from cosim.diffusion.studies.generation import circle_generation, kl_vs_steps
 from cosim.diffusion.studies.letters import letters_generation
+from cosim.diffusion.studies.lifetime import array_lifetime
+from cosim.diffusion.studies.programming import programming_variation
 from cosim.diffusion.studies.quality import sampling_quality
 from cosim.diffusion.studies.robustness import macro_prediction, noise_robustness
 from cosim.diffusion.studies.study import Study, Workspace
@@ -144,7 +147,10 @@ STUDIES = {
     "letters_generation": Study("Class-conditional letters, decoded", letters_generation),
     "kl_vs_steps": Study("KL of the digital sampler against its steps", kl_vs_steps),
     "noise_robustness": Study("KL against write noise, read noise, offset", noise_robustness),
-    "speed_energy": Study("Time and energy of one sample", speed_energy),
+    "speed_energy": Study("Energy of one sample by block, and how fast it may be", speed_energy),
+    "digital_baselines": Study("The same samples on a processor; break-even", digital_baselines),
+    "array_lifetime": Study("What solving does to the cells", array_lifetime),
+    "programming_variation": Study("Write-verify of cells that vary", programming_variation),
     "bench_tempo": Study("The published bench's tempo against 20 us", bench_tempo),
     "macro_prediction": Study("Macro blocks against transistors", macro_prediction, hours=True),
 }
