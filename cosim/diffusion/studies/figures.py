@@ -20,7 +20,7 @@ from cosim.diffusion.studies.coupling import coupling_order
 from cosim.diffusion.studies.digital import digital_baselines
 from cosim.diffusion.studies.energy import speed_energy
 from cosim.diffusion.studies.generation import circle_generation, kl_vs_steps
-from cosim.diffusion.studies.letters import letters_generation
+from cosim.diffusion.studies.letters import letters_generation, letters_start
 from cosim.diffusion.studies.lifetime import array_lifetime
 from cosim.diffusion.studies.programming import programming_variation
 from cosim.diffusion.studies.quality import sampling_quality
@@ -145,6 +145,7 @@ STUDIES = {
     "circle_generation": Study("Samples of the ring at several tau", circle_generation),
     "sampling_quality": Study("Why the SDE is poor: the score's slope, and KL", sampling_quality),
     "letters_generation": Study("Class-conditional letters, decoded", letters_generation),
+    "letters_start": Study("Letters from the published start and from their own", letters_start),
     "kl_vs_steps": Study("KL of the digital sampler against its steps", kl_vs_steps),
     "noise_robustness": Study("KL against write noise, read noise, offset", noise_robustness),
     "speed_energy": Study("Energy of one sample by block, and how fast it may be", speed_energy),

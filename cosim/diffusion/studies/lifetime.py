@@ -240,7 +240,7 @@ def array_lifetime(workspace: Workspace) -> Finding:
     axes[0].axhline(NOTICED, color="black", lw=0.8)
     axes[0].set(xlabel="solves of 20 us", ylabel="largest relative change of a cell",
                 ylim=(1e-6, 10))  # fmt: skip
-    axes[0].legend(fontsize="x-small")
+    axes[0].legend(fontsize="xx-small", loc="lower right")
     axes[1].set(xlabel="solves of 20 us", ylabel="KL of 500 samples (nats)", yscale="log")
     axes[2].set(xlabel="ReLUs clamp at (units)", ylabel="KL, published network, fresh (nats)",
                 yscale="log")  # fmt: skip

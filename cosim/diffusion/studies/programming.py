@@ -106,7 +106,8 @@ def programming_variation(workspace: Workspace) -> Finding:
         f"Write-verify of {count} cells with targets over the window, at most "
         f"{WriteVerify().maximum_pulses} pulses, by the card's equations with the access "
         f"transistor from a table; without variation {_agreement(card, process, table)} cells take "
-        f"as many pulses as in ngspice. Taken for done, and within the tolerance in truth: {said}. Sizes of the "
+        "as many pulses as in ngspice. Taken for done, and within the tolerance in truth: "
+        f"{said}. Sizes of the "
         "variations are assumptions within the published decks' range; a cell's read noise grows "
         "with the root of its resistance"
     )
