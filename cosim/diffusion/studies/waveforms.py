@@ -139,7 +139,8 @@ def hidden_nodes(workspace: Workspace) -> Finding:
     return Finding(figure, rows, caption, [
         Beside("hidden nodes", "meant to stay within 1.5 units by a penalty in training",
                f"largest {values.max():.1f} units",
-               "the published penalty's weight of 1e-7 hardly binds; our stages have the swing"),
+               "the published penalty's weight of 1e-7 hardly binds; what it does to the cells is "
+               "in array_lifetime, and 50 mV a unit the remedy"),
     ])  # fmt: skip
 
 
