@@ -3,6 +3,7 @@
 const COLOURS = ["#3b82d0", "#d9742b", "#2f9e55", "#c94a4a", "#8e63c7", "#9a6b4f", "#cf5fa8",
   "#7f8790", "#a3a021", "#1f9fb0"];
 const FIRST_SHOWN = 12, MOST_LISTED = 200, PANEL_HEIGHT = 230, NO_VALUE = 65535;
+const REST_MILLISECOND = 150;
 const PREFIXES = ["y", "z", "a", "f", "p", "n", "µ", "m", "", "k", "M", "G", "T", "P"];
 const kept = new Map();  // by run: what a viewer has chosen, for a live page's next state
 let runs = [];
@@ -270,6 +271,9 @@ class Run {
     const least = (this.full[1] - this.full[0]) * 1e-9;
     if (!(range[1] - range[0] > least)) return;
     this.state.range = isFull ? null : range;
+    this.width = 1;  // half as many points while it moves, all when it rests
+    clearTimeout(this.rest);
+    this.rest = setTimeout(() => { this.width = 2; this.draw(); }, REST_MILLISECOND);
     if (!this.frame) this.frame = requestAnimationFrame(() => { this.frame = 0; this.draw(); });
   }
   pan(part) {
@@ -286,7 +290,7 @@ class Run {
     for (const {plot, signals, table} of this.panels) {
       let low = Math.max(table.index(first) - 2, 0);
       let high = Math.min(table.index(last) + 2, table.times.length), size = 1;
-      while ((high - low) / size > 2 * plot.over.clientWidth) size *= 2;
+      while ((high - low) / size > this.width * plot.over.clientWidth) size *= 2;
       if (size > 1) size *= 2;
       coarsest = Math.max(coarsest, table.bin > 1 ? table.bin * Math.max(size / 2, 1) : size);
       const per = size === 1 ? 1 : 2 / size;
