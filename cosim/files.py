@@ -1,6 +1,7 @@
 """Files as all rooms read and write them."""
 
 import os
+import re
 import socket
 import stat
 import tempfile
@@ -17,6 +18,8 @@ from filelock import FileLock, Timeout
 from cosim.errors import ConfigurationError
 
 MOST_TOML_BYTE = 2**20
+_DEEP_KEY = re.compile(r"""(?<![\w"'-])(?:[\w"'-]+\s*\.\s*){20}""")
+"""A key of many parts: reading it takes the square of their number, in memory too."""
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -26,7 +29,10 @@ def read_toml(path: Path) -> dict[str, Any]:
         ConfigurationError: it cannot be read, or is not TOML (with line and column).
     """
     try:
-        return tomllib.loads(read_regular(path, MOST_TOML_BYTE).decode("utf8"))
+        text = read_regular(path, MOST_TOML_BYTE).decode("utf8")
+        if _DEEP_KEY.search(text):
+            raise RecursionError
+        return tomllib.loads(text)
     except FileNotFoundError:
         raise ConfigurationError(
             f"There is no run file {path}. Give the name of a task or the path of a TOML file."

@@ -72,8 +72,9 @@ def _analyse(netlist: str) -> "dict[str, np.ndarray]":
 
 
 _PROGRAM = (
-    "import sys; sys.path[:] = {path!r}; from cosim.engine.isolated import answer; "
-    "answer({file!r}, {closed})"
+    "import sys; sys.path[:] = {path!r}; "
+    "from cosim.engine.room import end_with_parent; end_with_parent({folder!r}); "
+    "from cosim.engine.isolated import answer; answer({file!r}, {closed})"
 )
 
 
@@ -91,7 +92,7 @@ def isolated(function: Callable[..., Result], *arguments: Any, closed: bool = Fa
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "answer"
         path = [str(Path(entry).absolute()) for entry in sys.path]
-        program = _PROGRAM.format(path=path, file=str(file), closed=closed)
+        program = _PROGRAM.format(path=path, folder=folder, file=str(file), closed=closed)
         room = Path(folder) / "room"
         room.mkdir()
         done = subprocess.run(
@@ -117,7 +118,6 @@ def isolated(function: Callable[..., Result], *arguments: Any, closed: bool = Fa
 
 def answer(file: str, closed: bool) -> None:
     """In that interpreter: do what is asked on standard input, and leave the answer in a file."""
-    end_with_parent(Path(file).parent)
     function, arguments = cloudpickle.loads(sys.stdin.buffer.read())
     try:
         if closed:

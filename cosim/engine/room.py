@@ -48,13 +48,13 @@ def nothing_around(scripts_path: Path | None) -> Iterator[None]:
                     os.environ[name] = value
 
 
-def end_with_parent(folder: Path | None = None) -> None:
+def end_with_parent(folder: str | None = None) -> None:
     """End this process soon after its parent, however that ended, and the folder with it."""
     parent = os.getppid()
     threading.Thread(target=_watch, args=(parent, folder), daemon=True).start()
 
 
-def _watch(parent: int, folder: Path | None) -> None:
+def _watch(parent: int, folder: str | None) -> None:
     while os.getppid() == parent:
         time.sleep(WATCH_SECOND)
     if folder is not None:

@@ -13,7 +13,7 @@ from typing import NoReturn
 import numpy as np
 
 from cosim.engine.protocol import Failed, Finished, Points, Simulation, Started, Statistics
-from cosim.engine.room import close, end_with_parent
+from cosim.engine.room import close
 from cosim.errors import BlockError, CosimError, EngineError
 from cosim.lockstep.lockstep import Lockstep
 
@@ -143,7 +143,6 @@ def main(handle: int, room: str) -> None:
         room: an empty folder, for what ngspice alone writes.
     """
     connection = Connection(handle)
-    end_with_parent(Path(room))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
 
     from cosim.engine.session import NgspiceSession

@@ -11,7 +11,7 @@ from typing import Any
 import h5py
 from pydantic import BaseModel, ConfigDict
 
-from cosim.trace.record import group_of, read_attributes, small_dataset
+from cosim.trace.record import child_of, read_attributes, small_dataset
 from cosim.trace.schema import text
 
 _PACKAGES = ("cosim", "h5py", "numpy", "PySpice", "scipy", "torch")
@@ -107,8 +107,9 @@ class Provenance(BaseModel):
         """
         facts: dict[str, Any] = {}
         for name in cls.model_fields:
-            if isinstance(group.get(name), h5py.Group):
-                facts[name] = read_attributes(group_of(group, name))
+            child = child_of(group, name)
+            if isinstance(child, h5py.Group):
+                facts[name] = read_attributes(child)
             else:
                 facts[name] = small_dataset(group, name)[()].decode()
         return cls.model_validate(facts)

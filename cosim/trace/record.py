@@ -170,7 +170,7 @@ def dataset_of(group: h5py.Group, path: str, kind: np.dtype | None) -> h5py.Data
     *parents, name = path.split("/")
     for parent in parents:
         group = group_of(group, parent)
-    dataset = _own(group, name)
+    dataset = child_of(group, name)
     if not isinstance(dataset, h5py.Dataset):
         raise ValueError(f"'{path}' is not a dataset")
     if dataset.dtype.kind != "S" if kind is None else dataset.dtype != kind:
@@ -179,13 +179,13 @@ def dataset_of(group: h5py.Group, path: str, kind: np.dtype | None) -> h5py.Data
 
 
 def group_of(group: h5py.Group, name: str) -> h5py.Group:
-    child = _own(group, name)
+    child = child_of(group, name)
     if not isinstance(child, h5py.Group):
         raise ValueError(f"'{name}' is not a group")
     return child
 
 
-def _own(group: h5py.Group, name: str) -> Any:
+def child_of(group: h5py.Group, name: str) -> Any:
     """A child; never one that a link brings in from elsewhere."""
     if not isinstance(group.get(name, getlink=True), h5py.HardLink):
         raise ValueError(f"'{name}' is missing, or a link")

@@ -34,6 +34,10 @@ class Outside:
         mask = OPENED | CHANGED | MADE | REMOVED | MOVED
         assert libc.inotify_add_watch(self._handle, os.fsencode(folder), mask) > 0
 
+    def close(self) -> None:
+        """Watch no longer."""
+        os.close(self._handle)
+
     def touched(self) -> set[str]:
         """Names of the files there that were touched since it was asked last."""
         try:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -181,8 +182,8 @@ def _kill(
         case ["group"]:
             os.killpg(process.pid, signal.SIGKILL)
         case ["worker"] if children:
-            for child in children[:1]:
-                child.kill()
+            with suppress(psutil.NoSuchProcess):  # it was quick
+                children[0].kill()
         case ["parent", name]:
             process.send_signal(signal.Signals[f"SIG{name}"])
         case ["parent"]:

@@ -50,6 +50,8 @@ def import_trace(source: str | Path, path: str | Path, *, overwrite: bool = Fals
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         file.seek(0)
         foreign = reader(file)
+        if not foreign.columns:
+            raise ValueError("it holds no signal")
         if len(foreign.columns) > _MOST_SIGNALS:
             raise ValueError(f"it has more than {_MOST_SIGNALS} signals")
         with TraceWriter.create(
