@@ -278,7 +278,12 @@ def test_a_dask_cluster_gives_the_same(
     sheet: Datasheet, wanted: list[Task], outcomes: dict[str, Outcome], tmp_path: Path
 ) -> None:
     with LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=":0"
+        n_workers=1,
+        threads_per_worker=1,
+        processes=False,
+        protocol="tcp",
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
     ) as cluster:
         where = {"scheduler": cluster.scheduler_address}
         found = run_tasks(sheet, wanted[-3:], tmp_path / "journal.jsonl", **where)
