@@ -104,7 +104,8 @@ class Watch:
             return False
         slope = change / elapsed_second
         before, self._slopes = self._slopes, [*self._slopes[1 - RECENT :], slope]
-        if len(before) < 2 or not (slope > JUMP_STEEPER * np.max(before, axis=0)).any():
+        steeper = len(before) > 1 and (slope > JUMP_STEEPER * np.max(before, axis=0)).any()
+        if not (steeper or self.findings.jumps):  # one that has jumped may do so at every point
             return False
         input_span = range_volt(self._input_low, self._input_high)
         moved = float((np.abs(volts - self._volts) / input_span).max(initial=0.0))
