@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -90,6 +91,15 @@ ProcessName = Annotated[
 
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+Trust = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Let ngspice read the files of this folder, a foreign process library, as they are: "
+        "they may hold commands. May be repeated."
+    ),
+]
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

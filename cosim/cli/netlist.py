@@ -13,6 +13,7 @@ from cosim.cli.app import (
     Fidelities,
     Json,
     ProcessName,
+    Trust,
     app,
     console,
     error_console,
@@ -87,6 +88,7 @@ def check(
     strict: Annotated[
         bool, typer.Option("--strict", help="Warnings end with exit 3, too.")
     ] = False,
+    trust: Trust = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -97,9 +99,11 @@ def check(
     """
     from cosim.netlist.check import check_parsed, errors
     from cosim.netlist.parse import read_netlist
+    from cosim.netlist.trust import trusting
 
-    parsed = read_netlist(file)
-    findings = check_parsed(parsed, allow or [])
+    with trusting(trust or []):
+        parsed = read_netlist(file)
+        findings = check_parsed(parsed, allow or [])
     wrong = errors(findings)
     warnings = [finding for finding in findings if finding not in wrong]
     if as_json:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cosim.cli.app import Debug, Json, app, console, error_console, interruptible
+from cosim.cli.app import Debug, Json, Trust, app, console, error_console, interruptible
 
 if TYPE_CHECKING:
     from cosim.simulation.analysis import Answer
@@ -35,6 +35,7 @@ def simulate(
     allow: Annotated[
         list[str] | None, typer.Option(help="Waive this electrical rule, may be repeated.")
     ] = None,
+    trust: Trust = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:  # fmt: skip
@@ -48,7 +49,8 @@ def simulate(
         from cosim.simulation.output import check_output, write_answer
 
         check_output(output, read_asked(read_text(file)).kind)
-    run = partial(simulate_file, confirmed=confirm, allow=allow or [])
+    trusted = [folder.resolve() for folder in trust or []]
+    run = partial(simulate_file, confirmed=confirm, allow=allow or [], trusted=trusted)
     with interruptible("Nothing was written."):
         answer = isolated(run, file.resolve(), closed=True)
     for warning in answer.warnings:

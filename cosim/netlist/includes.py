@@ -72,7 +72,8 @@ class Includes:
         if not file.is_relative_to(self._folder):
             raise IncludeError(
                 statement, "refused", f"'{name}' is outside the netlist's folder.",
-                "Copy it beside the netlist, or use the installed process models.",
+                "Copy it beside the netlist, use the installed process models, or `--trust` the "
+                "folder of a foreign process library.",
             )  # fmt: skip
         circular = (file, section.lower()) in self._open
         if circular or not file.is_file():

@@ -13,6 +13,7 @@ from cosim.errors import ConfigurationError
 from cosim.files import read_regular
 from cosim.netlist.model import Waiver
 from cosim.netlist.statement import Statement
+from cosim.netlist.trust import is_trusted
 
 MAXIMUM_BYTE = 32 * 2**20
 """Of a netlist file."""
@@ -111,7 +112,7 @@ def _resolved(folder: Path) -> Path:
 
 
 def is_process_library(file: Path) -> bool:
-    """Whether it is one of the installed process's own files."""
+    """Whether it is one of the installed process's own files, or of a trusted folder."""
     from cosim.process.installed import InstalledProcess  # PySpice comes with it
     from cosim.process.process import processes
 
@@ -120,7 +121,7 @@ def is_process_library(file: Path) -> bool:
         for process in processes().values()
         if issubclass(process, InstalledProcess) and (folder := process.installed_folder())
     ]
-    return file.is_file() and file.parent in folders
+    return file.is_file() and (file.parent in folders or is_trusted(file))
 
 
 @cache

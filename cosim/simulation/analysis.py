@@ -13,6 +13,7 @@ from cosim.errors import NetlistError
 from cosim.netlist.check import check, errors
 from cosim.netlist.model import GROUND
 from cosim.netlist.reading import read_text
+from cosim.netlist.trust import trusted_notes, trusting
 from cosim.netlist.writing import written
 from cosim.simulation.confirm import Confirmation, confirm
 from cosim.simulation.frozen import circuit_alone
@@ -68,8 +69,8 @@ def simulate(
             f"{path} breaks {len(broken)} of the electrical rules, and ngspice might answer it "
             f"wrongly. The first: {broken[0]} `cosim check` lists them all."
         )
-    told = tuple(map(str, findings))  # what is left are warnings
     given, netlist = netlist, written(netlist, path)
+    told = (*trusted_notes(netlist), *map(str, findings))  # what is left are warnings
     session = NgspiceSession.start()
     warnings: tuple[str, ...] = ()
     asked = read_asked(netlist)
@@ -93,14 +94,22 @@ def simulate(
 
 
 def simulate_file(
-    path: Path, *, confirmed: bool | None = None, allow: Sequence[str] = ()
+    path: Path,
+    *,
+    confirmed: bool | None = None,
+    allow: Sequence[str] = (),
+    trusted: Sequence[Path] = (),
 ) -> Answer:
     """As `simulate`, of a file; to be run in a process of its own.
 
+    Args:
+        trusted: folders of foreign process libraries, which ngspice reads as they are.
+
     Raises:
-        ConfigurationError: it cannot be read, or is no text.
+        ConfigurationError: it cannot be read, or is no text, or a folder is none.
     """
-    return simulate_variant(path, read_text(path), confirmed=confirmed, allow=allow)
+    with trusting(trusted):
+        return simulate_variant(path, read_text(path), confirmed=confirmed, allow=allow)
 
 
 def simulate_variant(
