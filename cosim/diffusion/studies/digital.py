@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from cosim.diffusion.golden import read_netlist
+from cosim.diffusion.netlists import block_netlist
 from cosim.diffusion.run import Run
 from cosim.diffusion.score.compiled_sampler import LANES, CompiledSampler
 from cosim.diffusion.score.network import ScoreNetwork
@@ -84,7 +84,7 @@ def converter_watt() -> float:
     """W that a 12-bit converter of transistors takes at rest."""
     body = [
         line
-        for line in read_netlist("dac").splitlines()
+        for line in block_netlist("dac", "transistor").splitlines()
         if line.startswith(".ends") or not line.startswith((".tran", ".save", ".end"))
     ]
     found = analysed("\n".join([*body, ".save i(vdd)", ".op", ".end", ""]))

@@ -95,7 +95,8 @@ def circle_generation(workspace: Workspace) -> Finding:
     )
     return Finding(figure, rows, caption, [
         Beside("KL to the ring, circuit", "a figure; values not known to us",
-               f"{rows[0]['kl_2d_nat']:.3f} (ODE), {rows[2]['kl_2d_nat']:.3f} (SDE) nats",
+               f"{rows[0]['kl_2d_nat']:.3f} (ODE), {rows[2]['kl_2d_nat']:.3f} (SDE) nats, "
+               "one seed: the spread over seeds is in sampling_quality",
                "our own weights, estimator and simulated circuit"),
     ])  # fmt: skip
 

@@ -55,8 +55,9 @@ def letters_generation(workspace: Workspace) -> Finding:
     }
     caption = (
         f"Letters: {count} latents of each class by the circuit (transistor op-amps, score in "
-        f"lockstep, ODE, no guidance) over those of the data ({codec.card.source}), and decoded "
-        f"images. Class accuracy of an independent classifier: circuit "
+        f"lockstep, ODE, no guidance, started from a deviation of "
+        f"{run.problem.task.start_deviation:.3g}) over those of the data ({codec.card.source}), "
+        f"and decoded images. Class accuracy of an independent classifier: circuit "
         f"{100 * seen['circuit']:.1f} %, software {100 * seen['software']:.1f} %; on "
         f"images held out {100 * codec.card.held_out_accuracy:.1f} %"
     )
