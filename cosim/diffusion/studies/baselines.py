@@ -90,13 +90,15 @@ def steps_needed(kl: dict[int, tuple[float, float]]) -> int:
 
 
 def timed(work: Callable[[], object], samples: int, repeats: int) -> Timed:
-    """Time of a sample in work that makes so many; the first call, which compiles, is not timed."""
+    """Time of a sample in work that makes so many, as one core is busy with it (others may use the
+    machine too); the first call, which compiles, is not timed.
+    """
     work()
     taken = []
     for _ in range(repeats):
-        started = time.perf_counter()
+        started = time.process_time()
         work()
-        taken.append((time.perf_counter() - started) / samples)
+        taken.append((time.process_time() - started) / samples)
     return Timed(min(taken), float(np.median(taken)), max(taken))
 
 

@@ -75,7 +75,7 @@ def digital_energy(counts: dict[str, int], which: str) -> float:
 
 CONVERTERS = 21
 HERE = (
-    "one core of a shared AMD EPYC, AVX2 (8 float32): a framework (torch, eager, float64) one by "
+    "time that one core of a shared AMD EPYC is busy, AVX2 (8 float32): a framework (torch, eager, float64) one by "
     "one; compiled (numba, float32) one by one, and in batches of 256 by BLAS"
 )
 
