@@ -75,8 +75,9 @@ def digital_energy(counts: dict[str, int], which: str) -> float:
 
 CONVERTERS = 21
 HERE = (
-    "time that one core of a shared AMD EPYC is busy, AVX2 (8 float32): a framework (torch, eager, float64) one by "
-    "one; compiled (numba, float32) one by one, and in batches of 256 by BLAS"
+    "time that one core of a shared AMD EPYC is busy, AVX2 (8 float32): a "
+    "framework (torch, eager, float64) one by one; compiled (numba, float32) one by "
+    "one, and in batches of 256 by BLAS"
 )
 
 
