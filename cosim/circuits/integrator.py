@@ -31,6 +31,10 @@ class IntegratorSpec:
     c_int_farad: float = 20e-12
     initial_resistance_ohm: float = 100e3
 
+    def precharge_second(self, switch_on_ohm: float) -> float:
+        """Time constant of the precharge."""
+        return self.c_int_farad * (self.initial_resistance_ohm + 2 * switch_on_ohm)
+
 
 class Integrator(SubCircuit):
     """Nodes: summing, initial, out, run, precharge, analog_ground, vdd, vss.

@@ -2,7 +2,7 @@
 
 import reprlib
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import tomli_w
 from pydantic import (
@@ -17,12 +17,15 @@ from pydantic import (
 
 from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.opamp import TOPOLOGIES
+from cosim.diffusion.accuracy import SMALL, TRANSISTORS, Accuracy, Preset
 from cosim.diffusion.circuit.mapping import ConductanceWindow
 from cosim.diffusion.fidelities import BlockFidelities
-from cosim.diffusion.scaling import Scaling
+from cosim.diffusion.scaling import RISE_SECOND, RISING_PRECHARGE_SECOND, Scaling
+from cosim.diffusion.variant import Variant
 from cosim.errors import ConfigurationError
 from cosim.files import read_toml
 from cosim.lockstep.scheme import SCHEMES
+from cosim.netlist.netlist import Tolerances
 from cosim.plugins import is_file, named_by_data
 
 
@@ -36,7 +39,9 @@ class CouplingConfig(Section):
     """How torch and ngspice are stepped together."""
 
     scheme: str = Field("linearised", description="by name, or the Python file that defines it")
-    step_second: float = Field(50e-9, gt=0, description="largest step, and so communication step")
+    step_second: float | None = Field(
+        None, gt=0, description="largest step, and so communication step, instead of the preset's"
+    )
     tolerance_volt: float | None = Field(
         None, gt=0, description="wanted coupling error, by which steps below that are chosen"
     )
@@ -59,6 +64,12 @@ class CouplingConfig(Section):
         if self.tolerance_volt is not None and self.communication_second is not None:
             raise ValueError("tolerance_volt and communication_second exclude each other")
         return self
+
+
+class AccuracyConfig(Section):
+    """How exactly ngspice solves: tolerances and largest step; the manual has their errors."""
+
+    preset: Preset = Preset.STANDARD
 
 
 class ProcessConfig(Section):
@@ -121,20 +132,6 @@ class ConditionConfig(Section):
         return self
 
 
-class Variant(NamedTuple):
-    """What a member's transistors are: their corner, or a draw around the typical one."""
-
-    corner: str
-    monte_carlo_seed: int | None
-
-    @property
-    def description(self) -> str:
-        """In words."""
-        if self.monte_carlo_seed is None:
-            return f"corner {self.corner}"
-        return f"Monte Carlo seed {self.monte_carlo_seed}"
-
-
 class EnsembleConfig(Section):
     """Initial conditions: `samples` draws from N(0, prior_deviation^2 I); all of them at each of
     the process's `corners`, or with each of `monte_carlo` draws of its variation and mismatch
@@ -185,6 +182,9 @@ class EngineConfig(Section):
 
     jobs: int = Field(1, ge=1, le=1024)
     timeout_second: float = Field(120.0, gt=0, description="longest wait for an accepted point")
+    start_timeout_second: float = Field(
+        600.0, gt=0, description="longest search for an operating point"
+    )
     server_timeout_second: float = Field(
         120.0, gt=0, description="longest wait for the score's server to come, and for each answer"
     )
@@ -208,6 +208,7 @@ class RunConfig(Section):
         None, gt=0, description="factor on beta in sampling; the task's unless given"
     )
     coupling: CouplingConfig = CouplingConfig()
+    accuracy: AccuracyConfig = AccuracyConfig()
     fidelity: BlockFidelities = BlockFidelities()
     scaling: Scaling = Scaling()
     process: ProcessConfig = ProcessConfig()
@@ -219,6 +220,48 @@ class RunConfig(Section):
     ensemble: EnsembleConfig = EnsembleConfig()
     limits: LimitsConfig = LimitsConfig()
     engine: EngineConfig = EngineConfig()
+
+    @property
+    def _accuracy(self) -> Accuracy:
+        return (TRANSISTORS if self.rises else SMALL)[self.accuracy.preset]
+
+    @property
+    def tolerances(self) -> Tolerances:
+        """Of ngspice."""
+        return self._accuracy.tolerances
+
+    @property
+    def step_second(self) -> float:
+        """The largest step."""
+        if self.coupling.step_second is not None:
+            return self.coupling.step_second
+        noisy = self.equation == "sde"
+        return self._accuracy.noise_step_second if noisy else self._accuracy.step_second
+
+    @property
+    def rises(self) -> bool:
+        """Whether initial conditions rise in the precharge from an operating point at x = 0: that
+        of a score network of transistors is known there alone.
+        """
+        return self.score != "torch" and Fidelity.TRANSISTOR in (
+            self.fidelity.transimpedance,
+            self.fidelity.relu,
+        )
+
+    @model_validator(mode="after")
+    def _precharge_long_enough(self) -> "RunConfig":
+        if not self.rises:
+            return self
+        if "precharge_second" not in self.scaling.model_fields_set:
+            rising = self.scaling.model_copy(update={"precharge_second": RISING_PRECHARGE_SECOND})
+            object.__setattr__(self, "scaling", rising)  # a default that follows from other keys
+        if self.scaling.precharge_second < RISE_SECOND:
+            raise ValueError(
+                f"scaling.precharge_second is {self.scaling.precharge_second:g}, but with a score "
+                f"network of transistors initial conditions rise for {RISE_SECOND:g} s: leave it "
+                f"out (then it is {RISING_PRECHARGE_SECOND:g})"
+            )
+        return self
 
     @model_validator(mode="after")
     def _what_goes_together(self) -> "RunConfig":

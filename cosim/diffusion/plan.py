@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from cosim.circuits.cell_1t1r import WORD_SUPPLY_VOLT
 from cosim.diffusion.circuit.design import Design
 from cosim.diffusion.circuit.nodes import activation_node
 from cosim.diffusion.circuit.schedule import PRECHARGE_SWITCHES
@@ -30,6 +31,7 @@ from cosim.lockstep.scheme import SCHEMES, Scheme
 from cosim.lockstep.stepping import Stepping
 from cosim.netlist.netlist import Netlist
 from cosim.simulation.resume import resumed
+from cosim.simulation.start import Starts, nodesets, starting
 
 STATE = "integrator_{}.out"
 
@@ -91,10 +93,10 @@ class Plan:
         """
         for design in self.designs:
             _ = design.process
-        steps = self.config.scaling.solve_second / self.config.coupling.step_second
+        steps = self.config.scaling.solve_second / self.config.step_second
         if steps < 1:
             raise ConfigurationError(
-                f"The coupling step {self.config.coupling.step_second:g} s is longer than the "
+                f"The coupling step {self.config.step_second:g} s is longer than the "
                 f"solve, {self.config.scaling.solve_second:g} s. Choose `step_second` below it."
             )
 
@@ -140,9 +142,14 @@ class Plan:
         port = self.blocks[0].port(self._scheme) if self.blocks else None
         return design.score_source(port)
 
-    def _netlist(self, design: Design, score: ScoreSource, sample: int) -> Netlist:
-        state, step = self.problem.initial_states[sample], self.config.coupling.step_second
-        return design.solver.netlist(state, score, step, self.problem.noise(sample))
+    def _netlist(
+        self, design: Design, score: ScoreSource, sample: int, state: np.ndarray | None = None
+    ) -> Netlist:
+        """A sample's netlist; `state` instead of its own initial one."""
+        if state is None:
+            state = self.problem.initial_states[sample]
+        noise = self.problem.noise(sample)
+        return design.solver.netlist(state, score, self.config.step_second, noise)
 
     def _initial_inputs(self, state: np.ndarray) -> tuple[float, ...]:
         """Voltages of the blocks' inputs at tau = 0."""
@@ -167,16 +174,24 @@ class Plan:
             return Stepping()
         return Stepping(coupling.tolerance_volt, coupling.communication_second)
 
-    def simulations(self) -> Iterator[Simulation]:
-        """One for each member, by number."""
+    def simulations(self, starts: Starts | None = None) -> Iterator[Simulation]:
+        """One for each member, by number.
+
+        Args:
+            starts: keeps operating points that have to be searched for.
+
+        Raises:
+            ConvergenceError, WorkerTimeoutError: there is none.
+        """
         places = enumerate(map(self.place, range(self.members)))
+        starts = starts or Starts()
         for variant, members in itertools.groupby(places, lambda place: place[1][0]):
             yield from self._of_design(
-                self.designs[variant], ((number, sample) for number, (_, sample) in members)
+                self.designs[variant], ((number, sample) for number, (_, sample) in members), starts
             )
 
     def _of_design(
-        self, design: Design, members: Iterable[tuple[int, int]]
+        self, design: Design, members: Iterable[tuple[int, int]], starts: Starts
     ) -> Iterator[Simulation]:
         """Samples of the probability-flow equation share the netlist's text and differ in initial
         conditions; those of the SDE have noise of their own too.
@@ -184,13 +199,28 @@ class Plan:
         source = self._source(design)
         first = self._netlist(design, source, 0)
         shared, own = str(first), self.config.equation == "sde"
+        saved = tuple(signal.vector for signal in first.signals)
+        start, lines, standing = None, list[str](), list[str]()
+        if self.config.rises:
+            start = starts.of(
+                self._at_rest(design), (self._at_rest(easier) for easier in design.easier)
+            )
+            start.require_sound(
+                max(self.config.scaling.supply_volt, WORD_SUPPLY_VOLT),
+                self.config.limits.rail_margin_volt,
+            )
+            lines = nodesets(start.vectors, shared)
+            # Converters hold a sample's own draws from the beginning.
+            standing = [one.vector for one in first.signals if not one.name.startswith("noise.")]
         for member, sample in members:
             state = self.problem.initial_states[sample]
+            netlist = str(self._netlist(design, source, sample)) if own else shared
             yield Simulation(
                 member=member,
-                netlist=str(self._netlist(design, source, sample)) if own else shared,
+                netlist=netlist if start is None else starting(netlist, lines),
                 stop_second=self.config.scaling.stop_second,
-                saved=tuple(signal.vector for signal in first.signals),
+                saved=saved,
+                start=None if start is None else start.values(standing),
                 sources=design.solver.initial_volts(state),
                 blocks=self.blocks_of(sample) if self.config.window.read_noise else self.blocks,
                 scheme=self._scheme,
@@ -198,6 +228,11 @@ class Plan:
                 stepping=self._stepping,
                 settles=False,  # a precharge holds the inputs there
             )
+
+    def _at_rest(self, design: Design) -> str:
+        """The netlist whose operating point is that of all samples: x = 0."""
+        source = self._source(design)
+        return str(self._netlist(design, source, 0, np.zeros(self.problem.network.states)))
 
     def continued(
         self, simulation: Simulation, at_second: float, values: np.ndarray

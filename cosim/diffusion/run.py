@@ -29,6 +29,7 @@ from cosim.lockstep.block import Block
 from cosim.lockstep.exchange_client import through_files
 from cosim.simulation.predecessor import Resume
 from cosim.simulation.recording import Progress, record_ensemble, unheard
+from cosim.simulation.start import FILE_NAME, Starts
 from cosim.trace import Provenance, Trace
 
 RUNS = Path("results/runs")
@@ -127,7 +128,12 @@ class Run:
     ) -> Outcome:
         plan, trace = self.plan, folder / "trace.h5"
         going_on = Resume(plan.continued if inside else None, same_run)
-        simulations: Iterable[Simulation] = plan.simulations()
+        starts = Starts(
+            folder / FILE_NAME,
+            self.config.engine.start_timeout_second,
+            lambda doing: on_progress(0.0, doing),
+        )
+        simulations: Iterable[Simulation] = plan.simulations(starts)
         judge = Judge(plan)
         served = self.config.coupling.exchange == "file"
         if served:
@@ -212,10 +218,12 @@ def executor(config: RunConfig, members: int) -> Executor:
     if config.coupling.exchange == "file":
         timeout_second += 2 * engine.server_timeout_second  # to come, and to answer
     if engine.scheduler is None:
-        return WorkerPool(min(engine.jobs, members), timeout_second, memory_byte)
+        return WorkerPool(
+            min(engine.jobs, members), timeout_second, memory_byte, engine.start_timeout_second
+        )
     from cosim.engine.cluster import ClusterPool  # needs a package of the extra `cluster`
 
-    return ClusterPool(engine.scheduler, timeout_second, memory_byte)
+    return ClusterPool(engine.scheduler, timeout_second, memory_byte, engine.start_timeout_second)
 
 
 def served_block(folder: Path) -> Block:

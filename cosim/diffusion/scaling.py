@@ -10,6 +10,12 @@ from typing import TypeVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+RISE_SECOND = 4e-6
+RISING_PRECHARGE_SECOND = 8e-6
+"""Rise of the initial conditions, where they do, and the precharge then: after the rise, what is
+left of 1 % of its slope falls below 0.1 %.
+"""
+
 Quantity = TypeVar("Quantity", float, np.ndarray)
 
 

@@ -20,7 +20,7 @@ import logging
 import re
 import socket
 import uuid
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError
 from importlib.metadata import version
 from itertools import islice
@@ -29,7 +29,14 @@ from queue import Empty, SimpleQueue
 from threading import Lock
 
 from cosim.engine.library import find_library, probe
-from cosim.engine.worker import Failed, Interrupts, Message, Simulation, WorkerPool
+from cosim.engine.worker import (
+    START_TIMEOUT_SECOND,
+    Failed,
+    Interrupts,
+    Message,
+    Simulation,
+    WorkerPool,
+)
 from cosim.errors import ConfigurationError, CosimError, EngineError, WorkerCrashError
 
 try:
@@ -70,15 +77,13 @@ class _Simulator(WorkerPlugin):
 
     Args:
         software: what the parent's `_software` says.
-        timeout_second, memory_byte: as of `WorkerPool`.
+        pool: makes one of a single process.
     """
 
-    def __init__(
-        self, software: dict[str, str], timeout_second: float, memory_byte: float | None
-    ) -> None:
+    def __init__(self, software: dict[str, str], pool: Callable[[], WorkerPool]) -> None:
         self.name = f"cosim-{uuid.uuid4().hex}"  # of this run's; others may share the cluster
         self._software = software
-        self._timeout_second, self._memory_byte = timeout_second, memory_byte
+        self._pool = pool
 
     def setup(self, worker: Worker) -> None:
         """The worker is ready."""
@@ -104,11 +109,7 @@ class _Simulator(WorkerPlugin):
         """
         self._check(simulation.netlist)
         with self._lock:
-            pool = (
-                self._idle.pop()
-                if self._idle
-                else WorkerPool(1, self._timeout_second, self._memory_byte)
-            )
+            pool = self._idle.pop() if self._idle else self._pool()
             self._busy.append(pool)
         try:
             return list(pool.run([simulation]))
@@ -184,19 +185,25 @@ class ClusterPool:
 
     Args:
         scheduler: its address, such as tcp://10.0.0.1:8786.
-        timeout_second: how long a simulation may go without an accepted point.
-        memory_byte: what each ngspice process may take; None for no limit.
+        timeout_second, memory_byte, start_timeout_second: of each ngspice process, as of
+            `WorkerPool`.
 
     Raises:
         ConfigurationError: no scheduler answers there, or it has no usable worker.
     """
 
     def __init__(
-        self, scheduler: str, timeout_second: float, memory_byte: float | None = None
+        self,
+        scheduler: str,
+        timeout_second: float,
+        memory_byte: float | None = None,
+        start_timeout_second: float = START_TIMEOUT_SECOND,
     ) -> None:
         self.scheduler = scheduler
         self._software = _software()
-        self._timeout_second, self._memory_byte = timeout_second, memory_byte
+        self._pool = functools.partial(
+            WorkerPool, 1, timeout_second, memory_byte, start_timeout_second
+        )
         self._client = connected(scheduler)
         try:
             self._simulator = self._install()
@@ -218,7 +225,7 @@ class ClusterPool:
         self._simulator = self._install()
 
     def _install(self) -> str:
-        simulator = _Simulator(self._software, self._timeout_second, self._memory_byte)
+        simulator = _Simulator(self._software, self._pool)
         try:
             self._client.register_plugin(simulator)
         except Exception as error:  # Dask's own, that hold those of the workers

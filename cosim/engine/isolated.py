@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import cloudpickle
 
 from cosim.engine.room import close, end_with_parent
-from cosim.errors import WorkerCrashError
+from cosim.errors import WorkerCrashError, WorkerTimeoutError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,7 +78,12 @@ _PROGRAM = (
 )
 
 
-def isolated(function: Callable[..., Result], *arguments: Any, closed: bool = False) -> Result:
+def isolated(
+    function: Callable[..., Result],
+    *arguments: Any,
+    closed: bool = False,
+    timeout_second: float | None = None,
+) -> Result:
     """function(*arguments) in a new interpreter, which runs nothing of the calling program (a
     script needs no `if __name__ == "__main__"`), in an empty folder.
 
@@ -87,6 +92,7 @@ def isolated(function: Callable[..., Result], *arguments: Any, closed: bool = Fa
 
     Raises:
         WorkerCrashError: the process died.
+        WorkerTimeoutError: it took longer than `timeout_second`, and was ended.
         Exception: whatever the function raised.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -95,14 +101,21 @@ def isolated(function: Callable[..., Result], *arguments: Any, closed: bool = Fa
         program = _PROGRAM.format(path=path, folder=folder, file=str(file), closed=closed)
         room = Path(folder) / "room"
         room.mkdir()
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            input=cloudpickle.dumps((function, arguments)),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            cwd=room,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [sys.executable, "-c", program],
+                input=cloudpickle.dumps((function, arguments)),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                cwd=room,
+                timeout=timeout_second,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise WorkerTimeoutError(
+                f"ngspice had no answer after {timeout_second:g} s, and was ended. Give it more "
+                "time, or look for what makes the circuit so slow."
+            ) from None
         if not file.exists():
             said = " | ".join(done.stderr.decode(errors="replace").split("\n")[-4:]).strip(" |")
             raise WorkerCrashError(

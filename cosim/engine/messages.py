@@ -39,6 +39,7 @@ HARMLESS = {
     r"(Note: )?\d+ *: condition met: stop.*": "a pause that was asked for; else the end is missing",
     r"doAnalyses: pause requested.*|\w+ simulation interrupted.*": "the same",
     r"Note: Transient op started": "the last way to an operating point; judged by its end",
+    r"Note: Ramptime enabled": "sources rise in that way, as `optran` asks for",
     r"(Note: )?Transient op finished successfully": "judged by the analysis, see `read_messages`",
     r"Warning: singular matrix:\s+check nodes? .*": "another way follows, or an error",
     r"Reducing trtol to 1 for xspice 'A' devices": "a tighter step control than asked for",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from cosim.engine.start import Found
 from cosim.errors import CosimError
 from cosim.lockstep.block import Block
 from cosim.lockstep.findings import CouplingEvent, CouplingReport
@@ -30,6 +31,9 @@ class Simulation:
         start_second: circuit time at which its `.tran` begins.
         settles: whether the operating point is solved for with the blocks; not needed where
             `initial_volts` are those at which sources hold the inputs.
+        start: values of the first of `saved` at the operating point to which the netlist's
+            `.nodeset` lines lead; another one, or one that Newton's method alone does not find, is
+            an error. None: it is not known.
         record_second: from when points are recorded; before, a resumed circuit is precharged.
     """
 
@@ -45,6 +49,7 @@ class Simulation:
     start_second: float = 0.0
     record_second: float = 0.0
     settles: bool = True
+    start: tuple[float, ...] | None = None
 
     @property
     def closed(self) -> bool:
@@ -77,8 +82,8 @@ class Message:
 
 @dataclass(frozen=True)
 class Started(Message):
-    """The worker has loaded the netlist; points sent before, by an attempt that failed, no longer
-    count.
+    """The worker has loaded the netlist, and ngspice its operating point; points sent before, by an
+    attempt that failed, no longer count.
     """
 
 
@@ -112,11 +117,13 @@ class Finished(Message):
 
     Attributes:
         statistics: where the time went.
+        start: how ngspice found the operating point.
         coupling: how the coupling of each block went.
         events: what the user has to know of it; the result is in doubt if one is grave.
     """
 
     statistics: Statistics
+    start: Found | None = None
     coupling: tuple[CouplingReport, ...] = ()
     events: tuple[CouplingEvent, ...] = ()
 

@@ -15,6 +15,7 @@ from PySpice.Spice.NgSpice.Shared import ffi
 from cosim.engine.analyses import Analysis, OperatingPoint, SimulatorOptions
 from cosim.engine.audit import audit_answer, audit_measures, kirchhoff_residuals
 from cosim.engine.library import NgspiceLibrary, find_library, probe
+from cosim.engine.start import Found, way_of
 from cosim.engine.streaming import StreamingSession
 from cosim.errors import ConfigurationError, ConvergenceError, EngineError, NetlistError
 from cosim.netlist.parse import parse
@@ -36,6 +37,7 @@ class NgspiceSession(StreamingSession):
     Use `NgspiceSession.start()`; a second call returns the same session.
 
     Attributes:
+        found: how ngspice found the operating point of the last analysis.
         warnings: of the last analysis, for the user.
         point_warnings: of the last confirmed operating point.
         measures: of the last analysis: `.meas` results by name.
@@ -98,10 +100,12 @@ class NgspiceSession(StreamingSession):
                 f"Nothing drives the external sources {self._asked.external_sources}. Couple a "
                 "block to them (`cosim.Block`), or give them values."
             )
+        iterations = self.point_iterations
         try:
             for command in commands or ("run",):
                 self.command(command)
-                said = self._read_messages()
+                said, way = self._read_messages(), way_of(self._printed)
+            self.found = Found(way, self.point_iterations - iterations)
             vectors: dict[str, np.ndarray] = {}
             for name in self.plot_names:
                 if name != "const":  # `.noise` gives two plots: densities, and totals

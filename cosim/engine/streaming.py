@@ -12,6 +12,7 @@ import numpy as np
 from PySpice.Spice.NgSpice.Shared import ffi
 
 from cosim.engine.commands import CommandSession
+from cosim.engine.start import Found, Way, way_of
 from cosim.errors import EngineError
 
 _PAUSED = re.compile(r"\d+ *: condition met: stop")
@@ -28,6 +29,9 @@ class Observer(Protocol):
 
     def source_value(self, name: str) -> Callable[[float], float]:
         """The function of time that gives the value of external source `name`."""
+
+    def started(self, values: np.ndarray) -> None:
+        """The operating point was found; `values` are those of its vectors to report."""
 
     def accept(self, time_second: float, values: np.ndarray) -> None:
         """A point was accepted; `values` [vectors to report] is reused for the next."""
@@ -71,6 +75,8 @@ class StreamingSession(CommandSession):
         self._stop_second = math.inf
         self._streamed = False
         self._breakpoint_second = math.inf
+        self._way = Way.NEWTON
+        self.found: Found | None = None
         super().__init__(send_data=send_data)
 
     def transient(self, observer: Observer, stop_second: float, start_second: float = 0.0) -> None:
@@ -96,6 +102,7 @@ class StreamingSession(CommandSession):
         self._sources = {}
         self.accepted_points = self.newton_calls = 0
         self.last_time_second = start_second
+        iterations = self.point_iterations
         try:
             if observer.settles:
                 self._settle(observer)
@@ -112,6 +119,7 @@ class StreamingSession(CommandSession):
                 f"error, but {start_second + stop_second:.9g} s were asked for: {self._said()}",
                 last_time_second=self.last_time_second,
             )
+        self.found = Found(self._way, self.point_iterations - iterations)
 
     def _at(self, time_second: float) -> bool:
         return math.isclose(self.last_time_second, time_second, rel_tol=1e-9)
@@ -146,6 +154,15 @@ class StreamingSession(CommandSession):
                 self._run("run")
         finally:
             self.exec_command("delete all")
+
+    @property
+    def point_iterations(self) -> int:
+        """Iterations that all operating points of the loaded circuit took so far."""
+        total, transient = (
+            int(self.exec_command(f"rusage {which}").rpartition("=")[2])
+            for which in ("totiter", "traniter")
+        )
+        return total - transient
 
     def _synchronise(self) -> None:
         """Have ngspice ask before each step; PySpice registers no such callback."""
@@ -203,9 +220,12 @@ class StreamingSession(CommandSession):
         for index, pointer in self._pointers:
             values[index] = pointer.creal
         self.last_time_second = self._start_second + self._time_pointer.creal
-        self.accepted_points += 1
         observer = self._observer
         assert observer is not None
+        if self.accepted_points == 0:
+            self._way = way_of(self._printed)
+            observer.started(values)
+        self.accepted_points += 1
         observer.accept(self.last_time_second, values)
         if self.last_time_second < observer.breakpoint_second != self._breakpoint_second:
             self._breakpoint_second = observer.breakpoint_second

@@ -56,7 +56,8 @@ __all__ = [
     "WorkerPool",
 ]
 
-START_TIMEOUT_SECOND = 120.0
+PROCESS_TIMEOUT_SECOND = 120.0
+START_TIMEOUT_SECOND = 600.0
 STARTS = 3
 """How often a process is started anew that dies before its first simulation."""
 
@@ -91,7 +92,7 @@ class _Worker:
         weakref.finalize(self, self.process.kill)  # at the latest when this program ends
         child.close()
         self.simulation: Simulation | None = None
-        self.ready = False
+        self.ready = self.started = False
         self.limits_steps = self.closed = False
         self.last_time_second = 0.0
         self.heard = time.monotonic()
@@ -111,6 +112,7 @@ class _Worker:
         self.limits_steps = simulation.stepping.limits_steps
         self.closed = simulation.closed
         self.last_time_second = simulation.record_second
+        self.started = False
         self.heard = time.monotonic()
         pickled = cloudpickle.dumps(simulation)
         with suppress(BrokenPipeError):  # killed a moment ago: told when it is listened to
@@ -187,14 +189,23 @@ class WorkerPool:
 
     Args:
         count: number of worker processes.
-        timeout_second: how long a simulation may go without an accepted point.
+        timeout_second: how long a simulation may go without an accepted point, from its first.
         memory_byte: what a process may take (resident); None for no limit.
+        start_timeout_second: how long it may take to its first: to read and find the operating
+            point.
     """
 
-    def __init__(self, count: int, timeout_second: float, memory_byte: float | None = None) -> None:
+    def __init__(
+        self,
+        count: int,
+        timeout_second: float,
+        memory_byte: float | None = None,
+        start_timeout_second: float = START_TIMEOUT_SECOND,
+    ) -> None:
         self.count = count
         self.timeout_second = timeout_second
         self.memory_byte = memory_byte
+        self.start_timeout_second = start_timeout_second
         self._workers: list[_Worker] = []
         self._died_at_start = 0
 
@@ -290,7 +301,9 @@ class WorkerPool:
                     raise message
                 worker.ready = True
                 continue
-            if isinstance(message, Points):
+            if isinstance(message, Started):
+                worker.started = True
+            elif isinstance(message, Points):
                 worker.last_time_second = float(message.time_second[-1])
             elif isinstance(message, Finished):
                 worker.simulation = None
@@ -314,20 +327,17 @@ class WorkerPool:
                 ),
             )
             return
-        limit = self.timeout_second if worker.ready else START_TIMEOUT_SECOND
+        limit = self._limit_second(worker)
         if time.monotonic() - worker.heard > limit:
             worker.process.kill()
             worker.process.wait()
-            yield from self._lost(
-                worker,
-                WorkerTimeoutError(
-                    f"ngspice accepted no point for {limit:g} s after "
-                    f"t = {worker.last_time_second:.6g} s; its process was ended, and what it "
-                    f"had sent is kept. It last printed: {worker.said()}. Give a larger "
-                    "`timeout_second`, or look for what makes the circuit or a block so slow.",
-                    last_time_second=worker.last_time_second,
-                ),
-            )
+            yield from self._lost(worker, _late(worker, limit))
+
+    def _limit_second(self, worker: _Worker) -> float:
+        """How long nothing may be heard of it."""
+        if not worker.ready:
+            return PROCESS_TIMEOUT_SECOND
+        return self.timeout_second if worker.started else self.start_timeout_second
 
     def _crashed(self, worker: _Worker) -> Iterator[Message]:
         worker.process.wait()
@@ -358,3 +368,20 @@ class WorkerPool:
     def _discard(self, worker: _Worker) -> None:
         self._workers.remove(worker)
         worker.stop()
+
+
+def _late(worker: _Worker, limit_second: float) -> WorkerTimeoutError:
+    if worker.ready and not worker.started:
+        what = f"found no operating point in {limit_second:g} s"
+        remedy = (
+            "`start_timeout_second`, `.nodeset` lines, or look with `cosim check` for what makes "
+            "the circuit so hard"
+        )
+    else:
+        what = f"accepted no point for {limit_second:g} s after t = {worker.last_time_second:.6g} s"
+        remedy = "`timeout_second`, or look for what makes the circuit or a block so slow"
+    return WorkerTimeoutError(
+        f"ngspice {what}; its process was ended, and what it had sent is kept. It last printed: "
+        f"{worker.said()}. Give a larger {remedy}.",
+        last_time_second=worker.last_time_second,
+    )

@@ -14,6 +14,7 @@ import numpy as np
 
 from cosim.engine.protocol import Failed, Finished, Points, Simulation, Started, Statistics
 from cosim.engine.room import close
+from cosim.engine.start import EVERY_WAY, NEWTON_ALONE, require_start
 from cosim.errors import BlockError, CosimError, EngineError
 from cosim.lockstep.lockstep import Lockstep
 
@@ -72,6 +73,14 @@ class Recorder:
             return base[index] + slope[index] * (time_second - lockstep.accepted_second)
 
         return value
+
+    def started(self, values: np.ndarray) -> None:
+        if self.simulation.start is not None:
+            try:
+                require_start(self.simulation.saved, self.simulation.start, values)
+            except CosimError as error:
+                self.fail(error)
+        self.connection.send(Started(self.simulation.member))
 
     def accept(self, time_second: float, values: np.ndarray) -> None:
         started = time.perf_counter()
@@ -189,7 +198,7 @@ def _simulate(session, simulation: Simulation, connection: Connection) -> None: 
         session.load(simulation.netlist)
         for name, volt in simulation.sources.items():
             session.set_source(name, volt)
-        connection.send(Started(simulation.member))
+        session.command(EVERY_WAY if simulation.start is None else NEWTON_ALONE)
         loaded = time.perf_counter()
         start_second = simulation.start_second
         session.transient(recorder, simulation.stop_second - start_second, start_second)
@@ -209,6 +218,7 @@ def _simulate(session, simulation: Simulation, connection: Connection) -> None: 
                 accepted_points=session.accepted_points,
                 newton_calls=session.newton_calls,
             ),
+            session.found,
             tuple(recorder.lockstep.reports()),
             tuple(recorder.lockstep.events()),
         )

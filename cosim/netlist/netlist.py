@@ -42,11 +42,16 @@ class Signal:
 
 @dataclass(frozen=True)
 class Tolerances:
-    """ngspice's error control (manual, section 11.1.2), tighter than its defaults."""
+    """ngspice's error control (manual, section 11.1.2), tighter than its defaults.
+
+    Attributes:
+        trtol: how far its estimate of a step's error may be beyond the tolerances; None: 7.
+    """
 
     reltol: float = 1e-5
     vntol_volt: float = 1e-8
     abstol_ampere: float = 1e-13
+    trtol: float | None = None
 
     @property
     def line(self) -> str:
@@ -54,6 +59,7 @@ class Tolerances:
         return (
             f".options reltol={self.reltol!r} vntol={self.vntol_volt!r} "
             f"abstol={self.abstol_ampere!r}"
+            + ("" if self.trtol is None else f" trtol={self.trtol!r}")
         )
 
 

@@ -43,6 +43,9 @@ LOST = (
     "what an uninterrupted run gives."
 )
 
+START = "start"
+"""Kind of the event that says how a member's operating point was found."""
+
 Progress = Callable[[float, str], None]
 """(fraction done, what is being done)."""
 
@@ -292,6 +295,8 @@ class _Recorder:
             self._record(message)
         elif isinstance(message, Finished):
             self.members[number].statistics = message.statistics
+            if message.start is not None:
+                self._writer.event(0.0, START, str(message.start), self._number(number))
             self.doubts += [(number, event.message) for event in message.events if event.grave]
             for event in message.events:
                 self._writer.event(

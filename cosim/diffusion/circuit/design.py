@@ -1,6 +1,7 @@
 """The circuit of a run: its transistors, its solver, and the score network that is in it."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,11 +18,16 @@ from cosim.diffusion.circuit.mapping import MappedNetwork, frozen
 from cosim.diffusion.circuit.score_network import score_blocks
 from cosim.diffusion.circuit.score_source import AnalogScore, ScoreSource
 from cosim.diffusion.circuit.solver import Solver
-from cosim.diffusion.config import RunConfig, Variant
+from cosim.diffusion.config import RunConfig
 from cosim.diffusion.problem import Problem
 from cosim.diffusion.score.network import EpsilonNetwork
+from cosim.diffusion.variant import Variant
 from cosim.errors import ConfigurationError
+from cosim.netlist.netlist import Tolerances
 from cosim.process.process import Process, find_process
+
+ROOM_CELSIUS, TEMPERATURE_STEP = 27.0, 35.0
+"""Newton's method goes that far from one operating point to the next."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +37,13 @@ class Design:
     Attributes:
         model_folder: of the transistor models as the netlist names them; None where they are
             installed.
+        temperature_celsius: instead of the run's; None: the run's.
     """
 
     problem: Problem
     variant: Variant
     model_folder: Path | None = None
+    temperature_celsius: float | None = None
 
     @property
     def config(self) -> RunConfig:
@@ -45,10 +53,26 @@ class Design:
     @cached_property
     def process(self) -> Process:
         """The transistors at the variant's corner or draw, and the run's temperature."""
-        process, variant = self.config.process, self.variant
-        return find_process(process.name)(
-            variant.corner, process.temperature_celsius, variant.monte_carlo_seed, self.model_folder
+        variant, celsius = self.variant, self.temperature_celsius
+        return find_process(self.config.process.name)(
+            variant.corner,
+            self.config.process.temperature_celsius if celsius is None else celsius,
+            variant.monte_carlo_seed,
+            self.model_folder,
         )
+
+    @property
+    def easier(self) -> Iterator["Design"]:
+        """Designs whose operating points lead to this one's, each from the one before: typical
+        transistors at room temperature, its own there, and these in steps of temperature.
+        """
+        last = self.config.process.temperature_celsius
+        steps = math.ceil(abs(last - ROOM_CELSIUS) / TEMPERATURE_STEP)
+        plain = replace(self, temperature_celsius=ROOM_CELSIUS, variant=Variant("typical", None))
+        if steps or self.variant != plain.variant:
+            yield plain
+        for celsius in np.linspace(ROOM_CELSIUS, last, steps + 1)[:-1]:
+            yield replace(self, temperature_celsius=float(celsius))
 
     @cached_property
     def solver(self) -> Solver:
@@ -78,6 +102,8 @@ class Design:
             reference=fidelity.reference,
             offset_volts=self._offset_volts,
             deviation=self._deviation,
+            tolerances=config.tolerances,
+            rises=config.rises,
         )
 
     @property
@@ -146,4 +172,4 @@ class Design:
         networks = tuple(frozen(network, t) for network in self.programmed)
         score = replace(self._score_in_netlist(None), networks=networks)
         circuit = self.solver.score_bench(score)
-        return f"{str(circuit).rstrip()}\n{self.solver.tolerances.line}"
+        return f"{str(circuit).rstrip()}\n{Tolerances().line}"

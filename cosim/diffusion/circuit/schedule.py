@@ -13,15 +13,34 @@ from cosim.circuits.integrator import (
 )
 from cosim.circuits.noise import TransientNoise, WienerNoise, add_held_noise
 from cosim.diffusion.circuit.nodes import SCORE_RATE, noise_node
-from cosim.diffusion.scaling import Scaling
+from cosim.diffusion.scaling import RISE_SECOND, Scaling
 from cosim.netlist.waveform import piecewise_linear
 
 RATE_CORNERS = 60
 """Of the straight lines that a score's rate is made of, in equal ratios of t down to 1e-3: within
 1 % of it at its kink, within 0.1 % elsewhere."""
 
-PRECHARGE_SWITCHES = frozenset({"vrun", "vprecharge"})
-"""Sources that end the precharge."""
+RISE_NODE = "rise"
+RISE_EDGE_SECOND = 20e-9
+
+PRECHARGE_SWITCHES = frozenset({"vrun", "vprecharge", f"v{RISE_NODE}"})
+"""Sources whose time is that of the precharge."""
+
+
+def add_rise(circuit: Circuit, time_constant_second: float) -> None:
+    """Drive `rise` by the part of their value at which the initial conditions are set.
+
+    The precharge is a low-pass of one time constant T. It is driven by w + T dw/dt, so that the
+    integrators follow w(t), which rises from 0 to 1 on a straight line.
+    """
+    lead = time_constant_second / RISE_SECOND
+    piecewise_linear(
+        circuit,
+        RISE_NODE,
+        circuit.gnd,
+        np.array([0.0, RISE_EDGE_SECOND, RISE_SECOND, RISE_SECOND + RISE_EDGE_SECOND]),
+        np.array([0.0, lead, 1 + lead, 1.0]),
+    )
 
 
 @dataclass(frozen=True)
@@ -76,13 +95,13 @@ class Schedule:
             piecewise_linear(circuit, SCORE_RATE, "analog_ground", time, rate)
         if noise is None:
             return
-        tau = np.linspace(0, 1, noise.updates + 1)
-        piecewise_linear(
-            circuit,
+        tau = f"min(max(time-{begin!r},0)/{scaling.solve_second!r},1)"
+        beta = f"{self.beta_start!r}+{tau}*({self.beta_end!r}-{self.beta_start!r})"
+        circuit.B(
+            "half_root_beta",
             "half_root_beta",
             "analog_ground",
-            begin + scaling.solve_second * tau,
-            np.sqrt(self._beta(tau)) / 2,
+            voltage_expression=f"sqrt({beta})/2",
         )
         if noise.draws is not None:
             for index in range(self.states):

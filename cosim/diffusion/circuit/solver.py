@@ -43,7 +43,7 @@ from cosim.diffusion.circuit.nodes import (
     state_node,
     state_signals,
 )
-from cosim.diffusion.circuit.schedule import Schedule
+from cosim.diffusion.circuit.schedule import RISE_NODE, Schedule, add_rise
 from cosim.diffusion.circuit.score_source import AnalogScore, ScoreSource
 from cosim.diffusion.scaling import Scaling
 from cosim.netlist.netlist import Netlist, Signal, Tolerances, Transient
@@ -69,6 +69,8 @@ class Solver:
         offset_volts: input offset of each integrator's op-amp; none where it is empty.
         deviation: by t [n], of the noise that the network's output is divided by; None where it is
             the score itself.
+        rises: whether the initial conditions rise in the precharge from an operating point at
+            x = 0; else they are part of it.
     """
 
     states: int
@@ -88,6 +90,7 @@ class Solver:
     deviation: Callable[[np.ndarray], np.ndarray] | None = None
     integrator: IntegratorSpec = IntegratorSpec()
     tolerances: Tolerances = Tolerances()
+    rises: bool = False
 
     @property
     def ports(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -96,7 +99,9 @@ class Solver:
         return tuple(map(state_node, indices)), tuple(map(score_node, indices))
 
     def initial_volts(self, state: np.ndarray) -> dict[str, float]:
-        """DC value of each initial-condition source for a state at tau = 0 [states]."""
+        """DC value of each initial-condition source for a state at tau = 0 [states]; where they
+        rise, that is what they rise to.
+        """
         # Against the analog ground, around which the precharge loop inverts.
         return {
             initial_source(index).lower(): -self.scaling.volt_per_unit * float(state[index])
@@ -137,6 +142,8 @@ class Solver:
         Schedule(
             self.states, scaling, self.beta_start, self.beta_end, self.converters, self.deviation
         ).add_to(circuit, noise)
+        if self.rises:
+            add_rise(circuit, self.integrator.precharge_second(self.switch_on_ohm))
 
         multiplier = self.multiplier
         gains, factors = self._inputs(noise)
@@ -148,7 +155,15 @@ class Solver:
         volts = self.initial_volts(state)
         for index in range(self.states):
             initial = initial_source(index)
-            circuit.V(initial[1:], f"initial_{index}", "analog_ground", volts[initial.lower()])
+            set_node = f"{'full_' if self.rises else ''}initial_{index}"
+            circuit.V(initial[1:], set_node, "analog_ground", volts[initial.lower()])
+            if self.rises:
+                circuit.B(
+                    f"initial_{index}",
+                    f"initial_{index}",
+                    "analog_ground",
+                    voltage_expression=f"V({set_node},analog_ground)*V({RISE_NODE})",
+                )
             for kind, (rate, node) in factors.items():
                 circuit.X(
                     f"multiplier_{kind}_{index}",
