@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -244,7 +244,9 @@ class Plan:
         if at_second <= precharge_second:
             return None
         volts = self.design.solver.initial_volts(self.units(values[None])[0])
-        return resumed(simulation, at_second, precharge_second, volts, PRECHARGE_SWITCHES)
+        rest = resumed(simulation, at_second, precharge_second, volts, PRECHARGE_SWITCHES)
+        # It stands at another time, to which the network's nodes go, but hardly the supply.
+        return replace(rest, start=rest.start and rest.start[:1])
 
     def units(self, values: np.ndarray, pattern: str = STATE) -> np.ndarray:
         """What recorded node volts [points, signals] stand for against the analog ground [points,

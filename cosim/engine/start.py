@@ -20,7 +20,7 @@ EVERY_WAY = "optran 1 1 1 100n 10u 0"
 it fails there is an error; and all, as ngspice has them by itself.
 """
 
-MOVED_PART, MOVED_VOLT = 0.01, 5e-3
+MOVED_PART, MOVED_VOLT = 0.05, 5e-3
 """How far a start may be from the operating point that is known: of a current, and of a node."""
 
 
