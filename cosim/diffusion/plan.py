@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cosim.circuits.cell_1t1r import WORD_SUPPLY_VOLT
+from cosim.diffusion.beginning import AT_ONCE, Beginning
 from cosim.diffusion.circuit.design import Design
 from cosim.diffusion.circuit.nodes import activation_node
 from cosim.diffusion.circuit.schedule import PRECHARGE_SWITCHES
@@ -31,7 +31,7 @@ from cosim.lockstep.scheme import SCHEMES, Scheme
 from cosim.lockstep.stepping import Stepping
 from cosim.netlist.netlist import Netlist
 from cosim.simulation.resume import resumed
-from cosim.simulation.start import Starts, nodesets, starting
+from cosim.simulation.start import Starts
 
 STATE = "integrator_{}.out"
 
@@ -142,13 +142,8 @@ class Plan:
         port = self.blocks[0].port(self._scheme) if self.blocks else None
         return design.score_source(port)
 
-    def _netlist(
-        self, design: Design, score: ScoreSource, sample: int, state: np.ndarray | None = None
-    ) -> Netlist:
-        """A sample's netlist; `state` instead of its own initial one."""
-        if state is None:
-            state = self.problem.initial_states[sample]
-        noise = self.problem.noise(sample)
+    def _netlist(self, design: Design, score: ScoreSource, sample: int) -> Netlist:
+        state, noise = self.problem.initial_states[sample], self.problem.noise(sample)
         return design.solver.netlist(state, score, self.config.step_second, noise)
 
     def _initial_inputs(self, state: np.ndarray) -> tuple[float, ...]:
@@ -175,14 +170,7 @@ class Plan:
         return Stepping(coupling.tolerance_volt, coupling.communication_second)
 
     def simulations(self, starts: Starts | None = None) -> Iterator[Simulation]:
-        """One for each member, by number.
-
-        Args:
-            starts: keeps operating points that have to be searched for.
-
-        Raises:
-            ConvergenceError, WorkerTimeoutError: there is none.
-        """
+        """One for each member, by number; operating points come from `starts`, or its errors."""
         places = enumerate(map(self.place, range(self.members)))
         starts = starts or Starts()
         for variant, members in itertools.groupby(places, lambda place: place[1][0]):
@@ -200,27 +188,19 @@ class Plan:
         first = self._netlist(design, source, 0)
         shared, own = str(first), self.config.equation == "sde"
         saved = tuple(signal.vector for signal in first.signals)
-        start, lines, standing = None, list[str](), list[str]()
+        beginning = AT_ONCE
         if self.config.rises:
-            start = starts.of(
-                self._at_rest(design), (self._at_rest(easier) for easier in design.easier)
-            )
-            start.require_sound(
-                max(self.config.scaling.supply_volt, WORD_SUPPLY_VOLT),
-                self.config.limits.rail_margin_volt,
-            )
-            lines = nodesets(start.vectors, shared)
-            # Converters hold a sample's own draws from the beginning.
-            standing = [one.vector for one in first.signals if not one.name.startswith("noise.")]
+            start = starts.of(self._at_rest(design), map(self._at_rest, design.easier))
+            beginning = Beginning.at(start, first, self.config)
         for member, sample in members:
             state = self.problem.initial_states[sample]
             netlist = str(self._netlist(design, source, sample)) if own else shared
             yield Simulation(
                 member=member,
-                netlist=netlist if start is None else starting(netlist, lines),
+                netlist=beginning.of(netlist),
                 stop_second=self.config.scaling.stop_second,
                 saved=saved,
-                start=None if start is None else start.values(standing),
+                start=beginning.values,
                 sources=design.solver.initial_volts(state),
                 blocks=self.blocks_of(sample) if self.config.window.read_noise else self.blocks,
                 scheme=self._scheme,
@@ -232,7 +212,8 @@ class Plan:
     def _at_rest(self, design: Design) -> str:
         """The netlist whose operating point is that of all samples: x = 0."""
         source = self._source(design)
-        return str(self._netlist(design, source, 0, np.zeros(self.problem.network.states)))
+        state, noise = np.zeros(self.problem.network.states), self.problem.noise(0)
+        return str(design.solver.netlist(state, source, self.config.step_second, noise))
 
     def continued(
         self, simulation: Simulation, at_second: float, values: np.ndarray

@@ -52,6 +52,15 @@ class CommandSession(NgSpiceShared):
         self._ended_because = ""
         super().__init__(send_data=send_data)
 
+    @property
+    def point_iterations(self) -> int:
+        """Iterations that all operating points of the loaded circuit took so far."""
+        total, transient = (
+            int(self.exec_command(f"rusage {which}").rpartition("=")[2])
+            for which in ("totiter", "traniter")
+        )
+        return total - transient
+
     def clear_output(self) -> None:
         """Forget what the last command printed; called by PySpice before each."""
         super().clear_output()

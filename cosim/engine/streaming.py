@@ -129,18 +129,9 @@ class StreamingSession(CommandSession):
         self.exec_command(command)
         if self._failure is not None:
             raise self._failure
-        self._forget_after_pause()
+        _forget_after_pause(self._printed)
         self._raise_reported(command)
         self._read_messages()
-
-    def _forget_after_pause(self) -> None:
-        """Where ngspice found the operating point at a second attempt (gmin stepping), it names
-        the first one's failure as the reason of the pause, as its errors are told only once.
-        """
-        for number, line in enumerate(self._printed):
-            if _PAUSED.search(line):
-                del self._printed[number + 1 :]
-                return
 
     def _settle(self, observer: Observer) -> None:
         """Solve for the operating point until the observer agrees, and pause one step later: if it
@@ -154,15 +145,6 @@ class StreamingSession(CommandSession):
                 self._run("run")
         finally:
             self.exec_command("delete all")
-
-    @property
-    def point_iterations(self) -> int:
-        """Iterations that all operating points of the loaded circuit took so far."""
-        total, transient = (
-            int(self.exec_command(f"rusage {which}").rpartition("=")[2])
-            for which in ("totiter", "traniter")
-        )
-        return total - transient
 
     def _synchronise(self) -> None:
         """Have ngspice ask before each step; PySpice registers no such callback."""
@@ -285,3 +267,13 @@ def _limit(step: Any, longest_second: float, time_second: float, stop_second: fl
         step[0] = longest_second
     elif step[0] > longest_second:
         step[0] /= 2  # the remainder before a breakpoint could be too short
+
+
+def _forget_after_pause(printed: list[str]) -> None:
+    """Where ngspice found the operating point at a second attempt (gmin stepping), it names the
+    first one's failure as the reason of the pause, as its errors are told only once.
+    """
+    for number, line in enumerate(printed):
+        if _PAUSED.search(line):
+            del printed[number + 1 :]
+            return

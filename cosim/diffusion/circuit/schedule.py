@@ -12,7 +12,7 @@ from cosim.circuits.integrator import (
     SWITCH_EDGE_SECOND,
 )
 from cosim.circuits.noise import TransientNoise, WienerNoise, add_held_noise
-from cosim.diffusion.circuit.nodes import SCORE_RATE, noise_node
+from cosim.diffusion.circuit.nodes import SCORE_RATE, initial_source, noise_node
 from cosim.diffusion.scaling import RISE_SECOND, Scaling
 from cosim.netlist.waveform import piecewise_linear
 
@@ -41,6 +41,18 @@ def add_rise(circuit: Circuit, time_constant_second: float) -> None:
         np.array([0.0, RISE_EDGE_SECOND, RISE_SECOND, RISE_SECOND + RISE_EDGE_SECOND]),
         np.array([0.0, lead, 1 + lead, 1.0]),
     )
+
+
+def add_initial(circuit: Circuit, index: int, volt: float, rises: bool) -> None:
+    """Set an initial condition, `volt` against the analog ground, at once or as `rise` does."""
+    node = f"initial_{index}"
+    if not rises:
+        circuit.V(initial_source(index)[1:], node, "analog_ground", volt)
+        return
+    full = f"full_{node}"
+    circuit.V(initial_source(index)[1:], full, "analog_ground", volt)
+    risen = f"V({full},analog_ground)*V({RISE_NODE})"
+    circuit.B(node, node, "analog_ground", voltage_expression=risen)
 
 
 @dataclass(frozen=True)

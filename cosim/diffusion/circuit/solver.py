@@ -43,7 +43,7 @@ from cosim.diffusion.circuit.nodes import (
     state_node,
     state_signals,
 )
-from cosim.diffusion.circuit.schedule import RISE_NODE, Schedule, add_rise
+from cosim.diffusion.circuit.schedule import Schedule, add_initial, add_rise
 from cosim.diffusion.circuit.score_source import AnalogScore, ScoreSource
 from cosim.diffusion.scaling import Scaling
 from cosim.netlist.netlist import Netlist, Signal, Tolerances, Transient
@@ -154,16 +154,7 @@ class Solver:
             circuit.subcircuit(block)
         volts = self.initial_volts(state)
         for index in range(self.states):
-            initial = initial_source(index)
-            set_node = f"{'full_' if self.rises else ''}initial_{index}"
-            circuit.V(initial[1:], set_node, "analog_ground", volts[initial.lower()])
-            if self.rises:
-                circuit.B(
-                    f"initial_{index}",
-                    f"initial_{index}",
-                    "analog_ground",
-                    voltage_expression=f"V({set_node},analog_ground)*V({RISE_NODE})",
-                )
+            add_initial(circuit, index, volts[initial_source(index).lower()], self.rises)
             for kind, (rate, node) in factors.items():
                 circuit.X(
                     f"multiplier_{kind}_{index}",
@@ -187,7 +178,7 @@ class Solver:
                 state_node(index),
                 "run",
                 "precharge",
-                self._non_inverting_node(circuit, index),
+                _non_inverting_node(circuit, index, self.offset_volts),
                 "vdd",
                 circuit.gnd,
             )
@@ -219,14 +210,6 @@ class Solver:
         circuit.V("dd", "vdd", circuit.gnd, self.scaling.supply_volt)
         spec = VoltageReferenceSpec.of_supply(self.scaling.supply_volt)
         add_reference(circuit, "analog_ground", self.reference, spec, self.process)
-
-    def _non_inverting_node(self, circuit: Circuit, index: int) -> str:
-        """The analog ground, off by the op-amp's offset."""
-        if not self.offset_volts:
-            return "analog_ground"
-        node = f"offset_{index}"
-        circuit.V(node, node, "analog_ground", self.offset_volts[index])
-        return node
 
     def _inputs(
         self, noise: WienerNoise | None
@@ -266,3 +249,12 @@ class Solver:
             f"integrator C = {self.integrator.c_int_farad} F, "
             + ", ".join(f"R_{kind} = {ohm:.6g} ohm" for kind, ohm in resistances.items()),
         ]
+
+
+def _non_inverting_node(circuit: Circuit, index: int, offset_volts: Sequence[float]) -> str:
+    """The analog ground, off by the op-amp's offset."""
+    if not offset_volts:
+        return "analog_ground"
+    node = f"offset_{index}"
+    circuit.V(node, node, "analog_ground", offset_volts[index])
+    return node

@@ -67,7 +67,8 @@ def paths(
     updates = 1 if draws is None else len(draws)
     each = math.ceil(STEPS / updates)  # so that no step crosses an update
     if edge_part:  # nor an edge's end
-        each = max(each, round(2 / edge_part))
+        parts = round(2 / edge_part)
+        each = parts * math.ceil(each / parts)
     steps = each * updates
     x = torch.from_numpy(np.asarray(states, dtype=float))
     solved, first_slopes, last_slopes = [x], [], []
