@@ -3,8 +3,7 @@
 The reverse SDE adds sqrt(beta) dw to the state. Held over h = 1/updates of tau, an increment of
 variance h is a rate of standard deviation 1/sqrt(h) = sqrt(updates). The source carries
 volt_per_unit * draw, draw ~ N(0, 1); the gain sqrt(updates) is in the summing resistor, so that
-the source stays within the supplies. It is 0 in the precharge, so that all solves of a circuit
-have the same operating point. The published bench holds its noise too (fact sheet,
+the source stays within the supplies. The published bench holds its noise too (fact sheet,
 section 4).
 
 `add_held_noise` plays draws that are known, so the solve repeats bit for bit and software can
@@ -20,13 +19,11 @@ import numpy as np
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
 from cosim.circuits.timing import Timing
-from cosim.netlist.waveform import behavioural_waveform
+from cosim.netlist.waveform import piecewise_linear
 
-EDGE_PART = 1 / 3
-"""Of the hold time: between two draws the source ramps, centred on the boundary. The reference
-solution carries the same shape (`held_rate` in `cosim.diffusion.score.sampling`). Steep edges cost
-ngspice several steps each.
-"""
+EDGE_PART = 0.05
+"""Of the hold time: between two draws the source ramps, centred on the boundary, so that each
+increment keeps its integral but for half an edge of its neighbours."""
 
 
 def add_held_noise(
@@ -35,10 +32,11 @@ def add_held_noise(
     """Drive `node` against `reference` by draws [updates] held one after the other."""
     hold = timing.solve_second / len(draws)
     edge = EDGE_PART * hold / 2
-    boundaries = timing.precharge_second + hold * np.arange(len(draws))
-    time = np.stack([boundaries - edge, boundaries + edge], axis=1).ravel()
-    volt = timing.volt_per_unit * np.concatenate([[0.0], np.repeat(draws, 2)[:-1]])
-    behavioural_waveform(circuit, node, reference, time, volt)
+    boundaries = timing.precharge_second + hold * np.arange(1, len(draws))
+    time = np.concatenate([[0.0], np.stack([boundaries - edge, boundaries + edge], axis=1).ravel()])
+    piecewise_linear(
+        circuit, node, reference, time, timing.volt_per_unit * np.repeat(draws, 2)[:-1]
+    )
 
 
 class TransientNoise(SubCircuit):

@@ -21,27 +21,22 @@ class Preset(StrEnum):
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Error control of a transient, and its largest step.
-
-    Attributes:
-        noise_step_second: largest step with held noise.
-    """
+    """Error control of a transient, and its largest step."""
 
     tolerances: Tolerances
     step_second: float
-    noise_step_second: float
 
 
 SMALL = {
-    Preset.DRAFT: Accuracy(Tolerances(1e-4, 1e-7, 1e-12), 100e-9, 50e-9),
-    Preset.STANDARD: Accuracy(Tolerances(), 50e-9, 50e-9),
-    Preset.REFERENCE: Accuracy(Tolerances(1e-6, 1e-9, 1e-14), 10e-9, 10e-9),
+    Preset.DRAFT: Accuracy(Tolerances(1e-4, 1e-7, 1e-12), 100e-9),
+    Preset.STANDARD: Accuracy(Tolerances(), 50e-9),
+    Preset.REFERENCE: Accuracy(Tolerances(1e-6, 1e-9, 1e-14), 10e-9),
 }
 """Of circuits that torch steps, or with ideal blocks."""
 
 TRANSISTORS = {
-    Preset.DRAFT: Accuracy(Tolerances(1e-3, 1e-5, 1e-10, trtol=100.0), 500e-9, 50e-9),
-    Preset.STANDARD: Accuracy(Tolerances(1e-4, 1e-6, 1e-11, trtol=50.0), 200e-9, 25e-9),
-    Preset.REFERENCE: Accuracy(Tolerances(1e-6, 1e-9, 1e-14), 10e-9, 10e-9),
+    Preset.DRAFT: Accuracy(Tolerances(1e-3, 1e-5, 1e-10, trtol=100.0), 500e-9),
+    Preset.STANDARD: Accuracy(Tolerances(1e-4, 1e-6, 1e-11, trtol=50.0), 200e-9),
+    Preset.REFERENCE: Accuracy(Tolerances(1e-6, 1e-9, 1e-14), 10e-9),
 }
 """Of score networks of transistors."""

@@ -235,18 +235,17 @@ class RunConfig(Section):
         """The largest step."""
         if self.coupling.step_second is not None:
             return self.coupling.step_second
-        noisy = self.equation == "sde"
-        return self._accuracy.noise_step_second if noisy else self._accuracy.step_second
+        return self._accuracy.step_second
 
     @property
     def rises(self) -> bool:
         """Whether initial conditions rise in the precharge from an operating point at x = 0: that
-        of a score network of transistors is known there alone.
+        of a score network of transistors is known there alone. Noise moves it, so that of the SDE
+        is not kept.
         """
-        return self.score != "torch" and Fidelity.TRANSISTOR in (
-            self.fidelity.transimpedance,
-            self.fidelity.relu,
-        )
+        network = (self.fidelity.transimpedance, self.fidelity.relu)
+        analog = self.equation == "ode" and self.score != "torch"
+        return analog and Fidelity.TRANSISTOR in network
 
     @model_validator(mode="after")
     def _precharge_long_enough(self) -> "RunConfig":

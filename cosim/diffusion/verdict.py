@@ -84,7 +84,6 @@ class Judge:
             problem.task.sampling_sde,
             problem.initial_states[samples],
             np.stack(draws, axis=1) if draws else None,
-            problem.edge_part,
         )
 
 

@@ -1,4 +1,4 @@
-"""Voltage sources whose value is a waveform, at full double precision."""
+"""Independent voltage sources whose value is a waveform, at full double precision."""
 
 import numpy as np
 from PySpice.Spice.Netlist import Netlist
@@ -25,19 +25,6 @@ def piecewise_linear(
     """
     lines = "\n+ ".join(pair_lines(time_second, volt, digits))
     netlist.V(node, node, reference, f"PWL({lines})")
-
-
-def behavioural_waveform(
-    netlist: Netlist, node: str, reference: str, time_second: np.ndarray, volt: np.ndarray
-) -> None:
-    """As `piecewise_linear`, without breakpoints: ngspice meets each corner of a PWL source with
-    three steps; this one it follows like any other, so that its longest step has to be short
-    against the waveform. Before the first time its value is the first.
-    """
-    lines = "\n+ ".join(
-        line.replace(" ", ",") + "," for line in pair_lines(time_second, volt)
-    ).rstrip(",")
-    netlist.B(node, node, reference, voltage_expression=f"pwl(time,\n+ {lines})")
 
 
 def pair_lines(time_second: np.ndarray, volt: np.ndarray, digits: int = 17) -> list[str]:

@@ -107,13 +107,13 @@ class Schedule:
             piecewise_linear(circuit, SCORE_RATE, "analog_ground", time, rate)
         if noise is None:
             return
-        tau = f"min(max(time-{begin!r},0)/{scaling.solve_second!r},1)"
-        beta = f"{self.beta_start!r}+{tau}*({self.beta_end!r}-{self.beta_start!r})"
-        circuit.B(
-            "half_root_beta",
+        tau = np.linspace(0, 1, noise.updates + 1)
+        piecewise_linear(
+            circuit,
             "half_root_beta",
             "analog_ground",
-            voltage_expression=f"sqrt({beta})/2",
+            begin + scaling.solve_second * tau,
+            np.sqrt(self._beta(tau)) / 2,
         )
         if noise.draws is not None:
             for index in range(self.states):

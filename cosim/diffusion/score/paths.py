@@ -14,7 +14,6 @@ import numpy as np
 import torch
 
 from cosim.diffusion.score.network import Score
-from cosim.diffusion.score.sampling import held_rate
 from cosim.diffusion.score.sde import Diffusion
 
 STEPS = 500
@@ -51,24 +50,17 @@ class Paths:
 
 
 def paths(
-    network: Score,
-    sde: Diffusion,
-    states: np.ndarray,
-    draws: np.ndarray | None = None,
-    edge_part: float = 0.0,
+    network: Score, sde: Diffusion, states: np.ndarray, draws: np.ndarray | None = None
 ) -> Paths:
     """Solve the probability-flow equation or, with noise, the reverse SDE.
 
     Args:
         network: in float64.
         states: at tau = 0 [samples, states].
-        draws, edge_part: as of `held_rate` [updates, samples, states].
+        draws: N(0, 1), each held for 1/updates of tau [updates, samples, states].
     """
     updates = 1 if draws is None else len(draws)
     each = math.ceil(STEPS / updates)  # so that no step crosses an update
-    if edge_part:  # nor an edge's end
-        parts = round(2 / edge_part)
-        each = parts * math.ceil(each / parts)
     steps = each * updates
     x = torch.from_numpy(np.asarray(states, dtype=float))
     solved, first_slopes, last_slopes = [x], [], []
@@ -82,8 +74,7 @@ def paths(
     def noise(number: int, now: float) -> torch.Tensor | float:
         if draws is None:
             return 0.0
-        update = number // each
-        rate = torch.from_numpy(held_rate(draws, update, now * updates - update, edge_part))
+        rate = math.sqrt(updates) * torch.from_numpy(draws[number // each])
         return sde.diffusion(1 - torch.tensor(now, dtype=torch.float64)) * rate
 
     with torch.inference_mode():

@@ -79,48 +79,27 @@ def noise_draws(member: int, updates: int, states: int, seed: int) -> np.ndarray
     return np.random.default_rng([seed, member]).standard_normal((updates, states))
 
 
-def held_rate(draws: np.ndarray, number: int, place: float, edge_part: float) -> np.ndarray:
-    """dw/dtau of held noise [..., states] within an update.
-
-    Args:
-        draws: N(0, 1) [updates, ..., states]; each is held for 1/updates of tau.
-        number, place: of the update, and where in it, 0 to 1.
-        edge_part: of an update, in which the noise ramps from draw to draw, centred on the
-            boundary; before the first it is 0, and after the last it stays.
-    """
-    rate: np.ndarray = np.sqrt(len(draws)) * draws
-    place, half = min(max(place, 0.0), 1.0), edge_part / 2
-    before = rate[number - 1] if number else np.zeros_like(rate[0])
-    after = rate[min(number + 1, len(rate) - 1)]
-    if place < half:
-        return (before + rate[number]) / 2 + place / half * (rate[number] - before) / 2
-    if place > 1 - half:
-        return rate[number] + (place - 1 + half) / half * (after - rate[number]) / 2
-    return rate[number]
-
-
 def held_noise_solution(
     network: Score,
     sde: Diffusion,
     state: np.ndarray,
     tau: np.ndarray,
     draws: np.ndarray,
-    edge_part: float = 0.0,
 ) -> np.ndarray:
     """The reverse SDE driven by held noise, solved by RK45 between its updates, which are too short
     for a higher order.
 
     Args, returns and raises as `reference_solution`, and
-        draws, edge_part: as of `held_rate` [updates, states].
+        draws: N(0, 1) [updates, states]; each is held for 1/updates of tau.
     """
     updates = len(draws)
+    rates = np.sqrt(updates) * draws
     solved = np.empty((len(tau), len(state)))
     interval = np.clip((np.asarray(tau) * updates).astype(int), 0, updates - 1)
     x = np.asarray(state, dtype=float)
-    for number in range(updates):
+    for number, rate in enumerate(rates):
 
-        def drift(tau: float, x: np.ndarray, number: int = number) -> np.ndarray:
-            rate = held_rate(draws, number, tau * updates - number, edge_part)
+        def drift(tau: float, x: np.ndarray, rate: np.ndarray = rate) -> np.ndarray:
             with torch.inference_mode():
                 now = torch.tensor(tau, dtype=torch.float64)
                 point = torch.from_numpy(x)
