@@ -269,7 +269,7 @@ def test_one_member_of_an_ensemble_is_exported(cosim: Callable[..., Done], tmp_p
             for member in range(2):
                 writer.append([point * 1e-9], [[10.0 * member + point]], member)
         writer.finish()
-    assert_one_paragraph(cosim("trace", "export", "run.h5", "a.csv"), "an ensemble", "--member 0")
+    assert_one_paragraph(cosim("trace", "export", "run.h5", "a.csv"), "2 runs", "--member")
     assert_one_paragraph(
         cosim("trace", "export", "run.h5", "a.csv", "--member", "2"), "no member 2"
     )

@@ -13,7 +13,7 @@ from cosim.files import write_text
 from cosim.simulation.analysis import Answer
 from cosim.trace import Provenance, Trace, TraceWriter
 from cosim.trace.exchange import export_trace
-from cosim.trace.exchange.exporting import WRITERS
+from cosim.trace.exchange.exporting import WAVEFORMS
 from cosim.trace.exchange.foreign import Column
 from cosim.trace.exchange.replacing import replacing
 
@@ -29,7 +29,7 @@ def check_output(path: Path, analysis: str) -> None:
     Raises:
         ConfigurationError: no such format, or none for this analysis.
     """
-    ending, known = path.suffix.lower(), (TRACE, *WRITERS)
+    ending, known = path.suffix.lower(), (TRACE, *WAVEFORMS)
     if ending not in known:
         raise ConfigurationError(
             f"The answer cannot be written to {path}: the format is chosen by the file's ending, "

@@ -59,7 +59,6 @@ NAMES = ("out", "gate", "i(vdd)", "x1.drain")
 VECTORS = ("out", "gate", "vdd#branch", "x1.drain")
 
 
-pytest.importorskip("cosim.lockstep.block", reason="blocks of any module come with that room")
 pytestmark = pytest.mark.timeout(300)
 
 

@@ -26,7 +26,8 @@ SESSIONS: dict[str, Callable[[Path, Table, Sequence[str]], Iterator[str]]] = {
     ".gtkw": gtkwave_session,
     ".sucl": surfer_session,
 }
-FORMATS = (RAW, *WRITERS, *SESSIONS)
+WAVEFORMS = (RAW, *WRITERS)
+FORMATS = (*WAVEFORMS, *SESSIONS)
 
 
 def export_trace(
