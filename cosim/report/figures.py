@@ -8,6 +8,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from cosim.files import replacing
 
@@ -130,7 +131,20 @@ def draw_points(axis: Axes, points: np.ndarray, true_points: np.ndarray, limit: 
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure whole or not at all, and close it."""
+    _write_ticks_plainly(figure)
     # Rendered beside its place and renamed: an interrupted run leaves no half-written picture.
     with replacing(path) as partial:
         figure.savefig(partial, dpi=130, format=path.suffix.removeprefix(".") or "png")
         plt.close(figure)
+
+
+def _write_ticks_plainly(figure: Figure) -> None:
+    """Logarithmic axes label their ticks by formulas, which are no longer read as such."""
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if axis.get_scale() == "log":
+                low, high = sorted(axis.get_view_interval())
+                if high < 100 * low:
+                    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+                axis.set_minor_formatter(NullFormatter())

@@ -18,7 +18,8 @@ from cosim.engine.session import NgspiceSession
 from cosim.process.gf180mcu import GF180MCU
 
 SPEC = OpAmpSpec()
-CORNERS = list(itertools.product(GF180MCU.CORNERS, (-40.0, 27.0, 125.0)))
+CORNERS = [(corner, 27.0) for corner in GF180MCU.CORNERS]
+CORNERS += itertools.product(("ff", "ss"), (-40.0, 125.0))
 
 
 def bench(fidelity: Fidelity, process: GF180MCU, spec: OpAmpSpec = SPEC) -> OpAmpBench:

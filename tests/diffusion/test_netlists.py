@@ -70,7 +70,7 @@ def test_plain_ngspice_runs_each_block_as_the_engine_does(block: str) -> None:
     ("name", "tolerance"),
     [
         ("solver_circle.cir", 0.02),
-        ("solver_circle_transistor.cir", 0.05),
+        pytest.param("solver_circle_transistor.cir", 0.05, marks=pytest.mark.benchmark),
         ("solver_circle_converters.cir", 0.02),
     ],
 )

@@ -18,7 +18,7 @@ STATES = ("integrator_0.out", "integrator_1.out")
 
 def run_of(**sections: object) -> Run:
     """Small steps: points leave the worker by the thousand."""
-    values = {"name": "test", "task": "circle", "coupling": {"step_second": 12e-9}}
+    values = {"name": "test", "task": "circle", "coupling": {"step_second": 20e-9}}
     return Run(parse(values | {"fidelity": {"opamp": "ideal"}} | sections, "the test"))
 
 
@@ -38,7 +38,7 @@ def interrupt(run: Run, folder: Path, part: float) -> None:
         # interrupted is chance.
         ({}, 1e-3),
         ({"fidelity": {"opamp": "transistor"}}, 4e-3),
-        ({"fidelity": {"opamp": "macro"}, "equation": "sde"}, 1e-2),
+        ({"fidelity": {"opamp": "macro"}, "equation": "sde"}, 2e-2),
         ({"score": "analog"}, 1e-3),
     ],
 )

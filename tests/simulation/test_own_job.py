@@ -37,7 +37,7 @@ class Controller(torch.nn.Linear):
 controller, amplifier = Controller(1, 1), cosim.Netlist.read("amplifier.cir")
 torch.nn.init.constant_(controller.weight, -0.5), torch.nn.init.constant_(controller.bias, 0.9)
 block = cosim.Block(controller, inputs=["out"], outputs=["gate"])
-trace = cosim.simulate(amplifier, [block], stop="1u", max_step="10n", record=["out", "gate", "i(vdd)", "x1.*"], to="run.h5")
+trace = cosim.simulate(amplifier, [block], stop="1u", max_step="10n", record=["out", "gate", "i(vdd)", "x1.*"], to="run.h5", confirm=False)
 trace["out"].plot().figure.savefig("run.png")
 cosim.compare(trace, "golden.h5").check()
 """  # noqa: E501 - ten lines
@@ -49,7 +49,7 @@ torch.nn.init.constant_(module[0].weight, -0.5), torch.nn.init.constant_(module[
 block = cosim.Block(module, inputs=["out"], outputs=["gate"])
 found = cosim.sweep(
     cosim.Netlist.read("amplifier.cir"), {"temperature": [27, 85]}, [block], stop="1u",
-    max_step="10n", record=["out", "gate", "i(vdd)", "x1.*"], to="sweep.h5", jobs=2,
+    max_step="10n", record=["out", "gate", "i(vdd)", "x1.*"], to="sweep.h5", jobs=2, confirm=False,
     measure={"end": lambda trace: trace["out"].at("1u")},
 )
 found.check()

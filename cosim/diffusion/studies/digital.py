@@ -13,7 +13,6 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
 from cosim.diffusion.netlists import block_netlist
 from cosim.diffusion.run import Run
@@ -259,10 +258,6 @@ def _draw(
     for axis in axes.flat:
         axis.grid(alpha=0.3)
         axis.legend(fontsize="x-small")
-        for scale in (axis.xaxis, axis.yaxis):
-            if scale.get_scale() == "log":
-                scale.set_major_formatter(StrMethodFormatter("{x:g}"))
-                scale.set_minor_formatter(NullFormatter())
     return figure
 
 

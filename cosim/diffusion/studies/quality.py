@@ -173,7 +173,7 @@ def _draw(scores: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Any:
     for name, score in scores.items():
         steep = [-radial_slope(score, t, RING_RADIUS) for t in times]
         slopes.loglog(times, steep, label=name, color=colours[name])
-    slopes.set(xlabel="t", ylabel="- d score / d radius at the ring (1/unit$^2$)")
+    slopes.set(xlabel="t", ylabel="- d score / d radius at the ring (1/unit²)")
     slopes.legend()
     slopes.grid(alpha=0.3, which="both")
     place, shown = np.arange(len(rows) - 1), rows[1:]
