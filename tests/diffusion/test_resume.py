@@ -18,7 +18,7 @@ STATES = ("integrator_0.out", "integrator_1.out")
 
 def run_of(**sections: object) -> Run:
     """Small steps: points leave the worker by the thousand."""
-    values = {"name": "test", "task": "circle", "coupling": {"step_second": 20e-9}}
+    values = {"name": "test", "task": "circle", "coupling": {"step_second": 12e-9}}
     return Run(parse(values | {"fidelity": {"opamp": "ideal"}} | sections, "the test"))
 
 

@@ -12,7 +12,7 @@ import torch
 
 from cosim.diffusion.run import Run
 from cosim.engine.worker import Finished, Points, WorkerPool
-from cosim.errors import TraceError
+from cosim.errors import ConfigurationError, TraceError
 from cosim.lockstep.scheme import Explicit
 from cosim.trace import Trace
 from tests.benchmarks.ring import ideal_ring
@@ -93,8 +93,9 @@ def test_concurrent_runs_in_one_folder_keep_one_trace_each_whole(tmp_path: Path)
 def _attempt(run: Run, folder: Path) -> str:
     try:
         return run.execute(folder).trace.status
-    except TraceError as error:
-        return "refused" if "exists" in str(error) else str(error)
+    except (ConfigurationError, TraceError) as error:
+        is_there = "exists" in str(error) or "is being written by" in str(error)
+        return "refused" if is_there else str(error)
 
 
 def test_messages_end_with_the_end(pool: WorkerPool) -> None:

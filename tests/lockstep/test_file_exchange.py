@@ -145,10 +145,10 @@ def test_interrupted_run_goes_on_with_another_server(tmp_path: Path) -> None:
     assert isinstance(first[0], ExchangeError)
     recorded = Trace.open(tmp_path / "trace.h5").points
     with background(serve_solver, tmp_path) as second:
-        trace = run.execute(tmp_path, resume=True).trace
+        trace = run.execute(tmp_path, resume=True, inside=True).trace
     assert isinstance(second[0], Served) and second[0].status == "complete"
     assert trace.complete and trace.points > recorded
-    assert trace.events[0].kind == "resumed"  # a jump for the coupling too
+    assert "resumed" in {event.kind for event in trace.events}
 
 
 def test_files_remain_as_a_log(pool: WorkerPool, tmp_path: Path) -> None:

@@ -49,7 +49,8 @@ def test_what_is_held_is_confirmed_by_default() -> None:
 def test_it_is_not_where_it_need_not_be(scheme: str, how: dict[str, bool]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert not simulated(scheme, **how).events
+        events = simulated(scheme, **how).events
+    assert {event.kind for event in events} <= {"start"}
 
 
 class Tired:
