@@ -54,7 +54,10 @@ OF_NETLISTS: Mapping[str, Tolerances] = {
     ),
     "solver_circle_transistor": Tolerances(
         relative=5e-3,
-        signals={"xscore_network.activation_*": Tolerance(absolute=50e-6, relative=5e-3)},
+        signals={
+            "xscore_network.activation_*": Tolerance(absolute=50e-6, relative=5e-3),
+            "*.virtual_ground": Tolerance(absolute=50e-6, relative=5e-3),
+        },
     ),
     "voltage_reference_step": Tolerances(relative=5e-3),
 }
