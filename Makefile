@@ -52,7 +52,7 @@ netlists: setup ## write netlists/ again from the generators
 	.venv/bin/cosim netlist --all
 
 bench: setup ## measure speed: results/benchmarks.json, results/figures/benchmarks.png
-	.venv/bin/python -m pytest -m benchmark tests/benchmarks
+	.venv/bin/python -m pytest -m benchmark tests
 	.venv/bin/python -m tests.benchmarks.figure
 
 clean: ## remove what `make setup` and the tools have made

@@ -37,7 +37,9 @@ def interrupt(run: Run, folder: Path, part: float) -> None:
         # Of the range: 0.1 mV, or some of the op-amps' own initial error; where the run was
         # interrupted is chance.
         ({}, 1e-3),
-        ({"fidelity": {"opamp": "transistor"}}, 4e-3),
+        pytest.param(
+            {"fidelity": {"opamp": "transistor"}}, 4e-3, marks=pytest.mark.benchmark, id="op-amps"
+        ),
         ({"fidelity": {"opamp": "macro"}, "equation": "sde"}, 2e-2),
         ({"score": "analog"}, 1e-3),
     ],

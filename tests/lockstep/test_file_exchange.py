@@ -106,7 +106,7 @@ def test_server_printed_in_the_readme(
         np.testing.assert_array_equal(getattr(points, name), getattr(inside, name))
 
 
-@pytest.mark.parametrize("score", ["torch", "split"])
+@pytest.mark.parametrize("score", ["torch", pytest.param("split", marks=pytest.mark.benchmark)])
 def test_served_solver_has_the_voltages_of_the_one_process(score: str, tmp_path: Path) -> None:
     values = {"name": "test", "task": "circle", "score": score, "fidelity": {"opamp": "ideal"}}
     coupling = {"step_second": 250e-9}

@@ -12,7 +12,7 @@ import pytest
 
 from tests.simulation.killing import SWEEP_JOB, kill_and_resume, pair, undisturbed
 
-SAMPLE = [("parent", "inside"), ("worker", "before the first"), ("group", "between")]
+SAMPLE = [("parent", "inside"), ("worker", "before the first")]
 
 
 @pytest.fixture(scope="module")
