@@ -16,6 +16,7 @@ from cosim.cli.app import (
     WIDE,
     Debug,
     Json,
+    Trust,
     app,
     console,
     error_console,
@@ -68,6 +69,7 @@ def characterise(
     allow_code: Annotated[
         bool, typer.Option("--allow-code", help="Run Python functions that the file names.")
     ] = False,
+    trust: Trust = None,
     timeout: Annotated[float, typer.Option(help="Seconds for one point.", min=1)] = 300.0,
     as_json: Json = False,
     debug: Debug = False,
@@ -83,13 +85,13 @@ def characterise(
         result = read_result(file)
         _show(result, as_json)
     else:
-        from cosim.characterise.datasheet.circuit import fingerprints, software
+        from cosim.characterise.datasheet.circuit import fingerprints, software, trust_notes
         from cosim.characterise.datasheet.file import read_datasheet
         from cosim.characterise.datasheet.judging import result_of
         from cosim.characterise.datasheet.tasks import tasks
 
         started = datetime.now(UTC).isoformat(timespec="seconds")
-        sheet = read_datasheet(file, allow_code=allow_code)
+        sheet = read_datasheet(file, allow_code=allow_code, trust=trust or ())
         if unknown := sorted(set(parameter or []) - set(sheet.parameters)):
             raise ConfigurationError(
                 f"{file} has no parameter {', '.join(unknown)}. It has "
@@ -107,6 +109,7 @@ def characterise(
         same += [] if output is None else ["--output", str(output)]
         same += [] if monte_carlo is None else ["--monte-carlo", str(monte_carlo)]
         same += ["--allow-code"] * allow_code
+        same += [word for folder in trust or () for word in ("--trust", str(folder))]
         outcomes = _outcomes(
             sheet, wanted, folder, jobs=jobs, scheduler=scheduler, stop_at_failure=stop_at_failure,
             timeout_second=timeout,
@@ -116,6 +119,7 @@ def characterise(
             wanted,
             outcomes,
             software=software(sheet),
+            trusted=trust_notes(sheet),
             command_line=shlex.join(sys.argv),
             repeating=shlex.join([*same, "--repeat"]),
             started=started,

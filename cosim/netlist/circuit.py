@@ -6,18 +6,19 @@ the other analyses, for this circuit or a variant of it.
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
 from cosim.errors import ConfigurationError, NetlistError
 from cosim.html import folded, heading, table
-from cosim.netlist.check import check, errors
+from cosim.netlist.check import check, check_parsed, errors
 from cosim.netlist.finding import NOT_WAIVABLE, WARNING, Finding
 from cosim.netlist.model import Parsed
 from cosim.netlist.parse import OUTPUTS, parse
 from cosim.netlist.reading import read_text
 from cosim.netlist.rules.analyses import ANALYSES
+from cosim.netlist.trust import trusted_folders, trusted_notes, trusting
 from cosim.netlist.variants import (
     changed,
     given_parameters,
@@ -30,6 +31,7 @@ from cosim.netlist.variants import (
 from cosim.netlist.writing import plain, written_lines
 from cosim.process.process import find_process
 
+UNNEEDED = "unneeded-waiver"
 LEFT_OUT = (*ANALYSES, *OUTPUTS, ".end")
 
 
@@ -43,39 +45,49 @@ class Netlist:
             are added at the corner, temperature and Monte Carlo seed that are asked for.
         path: of the file that it came from, beside which included files are searched; by default
             beside the working folder.
+        trust: folders of foreign process libraries that it may include: ngspice reads their files
+            as they are, and they may hold commands.
 
     Attributes:
         text: as it came.
+        trusted: those folders.
 
     Raises:
-        ConfigurationError: the source is no text, or there is no such process.
+        ConfigurationError: the source is no text, or there is no such process or folder.
     """
 
     def __init__(
-        self, source: object, *, process: str | None = None, path: str | Path | None = None
+        self,
+        source: object,
+        *,
+        process: str | None = None,
+        path: str | Path | None = None,
+        trust: Sequence[str | Path] = (),
     ) -> None:
-        if isinstance(source, Path) or (isinstance(source, str) and "\n" not in source.strip()):
-            raise ConfigurationError(
-                f"{str(source)[:100]!r} is not the text of a netlist: that has a title line and "
-                "then an element in each line. Read a file with `Netlist.read(path)`."
-            )
-        self.text = str(source)
+        self.text = _text(source)
         self.process = process
         self.path = (Path("netlist.cir") if path is None else Path(path)).resolve()
+        self.trusted = trusted_folders(trust)
         if process is not None:
             find_process(process)
         self._corner = "typical"
         self._seed: int | None = None
 
     @classmethod
-    def read(cls, path: str | Path, *, process: str | None = None) -> "Netlist":
+    def read(
+        cls,
+        path: str | Path,
+        *,
+        process: str | None = None,
+        trust: Sequence[str | Path] = (),
+    ) -> "Netlist":
         """A netlist file; as the class, of its text.
 
         Raises:
             ConfigurationError: it cannot be read, or is no text.
         """
         path = Path(path)
-        return cls(read_text(path) + "\n", process=process, path=path)
+        return cls(read_text(path) + "\n", process=process, path=path, trust=trust)
 
     @property
     def title(self) -> str:
@@ -116,7 +128,7 @@ class Netlist:
         ]
         if temperature is not None:
             lines.append(f".temp {float(temperature)!r}")
-        variant = Netlist(joined(self.text, lines), path=self.path)
+        variant = Netlist(joined(self.text, lines), path=self.path, trust=self.trusted)
         variant.process = self.process
         variant._corner = corner or self._corner
         variant._seed = self._seed if seed is None else seed
@@ -143,28 +155,33 @@ class Netlist:
         ]
         title, _, rest = joined(self.text, lines).partition("\n")
         text = f"{title}\n{added}{rest}"
-        parsed = parse(text, self.path)
+        with trusting(self.trusted):
+            parsed = parse(text, self.path)
         if any(problem.rule in NOT_WAIVABLE for problem in parsed.problems):
             return text  # which `require_sound` refuses
         title, *rewritten = written_lines(parsed)
-        comments = (
-            f"* cosim: allow {waiver.rule} because {plain(waiver.reason)}"
-            for waiver in parsed.waivers
-        )
-        return "\n".join([title, *comments, *rewritten, ""])
+        return "\n".join([title, *_comments(parsed), *rewritten, ""])
 
     @cached_property
     def parsed(self) -> Parsed:
         """Its elements, scopes and devices."""
-        return parse(self.circuit, self.path)
+        with trusting(self.trusted):
+            return parse(self.circuit, self.path)
+
+    @property
+    def trust_notes(self) -> tuple[str, ...]:
+        """A sentence for each trusted file that it includes, as that is now."""
+        with trusting(self.trusted):
+            return trusted_notes(self.circuit)
 
     @cached_property
     def findings(self) -> list[Finding]:
         """What the electrical rules find."""
-        return check(self.circuit, self.path)
+        return check_parsed(self.parsed)
 
     def require_sound(self, analysis: str = "") -> None:
-        """Refuse a circuit that ngspice might answer wrongly, and warn of what is surely a slip.
+        """Refuse a circuit that ngspice might answer wrongly, and warn of what is surely a slip,
+        and of what is trusted.
 
         Args:
             analysis: the line of the analysis that it is for: some rules are about time steps.
@@ -172,10 +189,11 @@ class Netlist:
         Raises:
             NetlistError: the electrical rules find an error; the message says which.
         """
-        everything = check(f"{self.circuit}{analysis}\n", self.path)
-        for finding in everything:
-            if finding.severity == WARNING and finding.rule != "unneeded-waiver":
-                warnings.warn(f"The netlist '{self.title}': {finding}", stacklevel=3)
+        with trusting(self.trusted):
+            everything = check(f"{self.circuit}{analysis}\n", self.path)
+        slips = [one for one in everything if one.severity == WARNING]
+        for said in (*(one for one in slips if one.rule != UNNEEDED), *self.trust_notes):
+            warnings.warn(f"The netlist '{self.title}': {said}", stacklevel=3)
         if findings := errors(everything):
             raise NetlistError(
                 f"The netlist '{self.title}' breaks {len(findings)} of the electrical rules, and "
@@ -215,18 +233,38 @@ class Netlist:
         return f"<Netlist {self.title}: {self.size}; {len(self.findings)} findings>"
 
     def _repr_html_(self) -> str:
-        """Its facts and findings, and its text folded."""
-        top = [node for node in self.nodes if "." not in node]
-        facts = [
-            ("size", self.size),
-            ("nodes", ", ".join(top)),
-            ("currents", ", ".join(name for name in self.currents if "." not in name)),
-            ("parameters", ", ".join(f"{name}={value}" for name, value in self.parameters.items())),
-            ("process", self.process or ""),
-            ("findings", "; ".join(map(str, self.findings)) or "none"),
-        ]
-        return (
-            heading(self.title, "netlist")
-            + table(("", ""), [fact for fact in facts if fact[1]])
-            + folded("text", table(("",), [(line,) for line in self.text.splitlines()]))
+        return _shown(self)
+
+
+def _text(source: object) -> str:
+    if isinstance(source, Path) or (isinstance(source, str) and "\n" not in source.strip()):
+        raise ConfigurationError(
+            f"{str(source)[:100]!r} is not the text of a netlist: that has a title line and "
+            "then an element in each line. Read a file with `Netlist.read(path)`."
         )
+    return str(source)
+
+
+def _comments(parsed: Parsed) -> Iterator[str]:
+    """Its waivers, as comments."""
+    for waiver in parsed.waivers:
+        yield f"* cosim: allow {waiver.rule} because {plain(waiver.reason)}"
+
+
+def _shown(netlist: Netlist) -> str:
+    """HTML: its facts and findings, and its text folded."""
+    top = [node for node in netlist.nodes if "." not in node]
+    facts = [
+        ("size", netlist.size),
+        ("nodes", ", ".join(top)),
+        ("currents", ", ".join(name for name in netlist.currents if "." not in name)),
+        ("parameters", ", ".join(f"{name}={value}" for name, value in netlist.parameters.items())),
+        ("process", netlist.process or ""),
+        ("trusted", " ".join(netlist.trust_notes)),
+        ("findings", "; ".join(map(str, netlist.findings)) or "none"),
+    ]
+    return (
+        heading(netlist.title, "netlist")
+        + table(("", ""), [fact for fact in facts if fact[1]])
+        + folded("text", table(("",), [(line,) for line in netlist.text.splitlines()]))
+    )

@@ -12,10 +12,13 @@ from cosim.engine.audit import read_asked
 from cosim.engine.isolated import isolated
 from cosim.html import heading, table
 from cosim.netlist.circuit import Netlist
+from cosim.netlist.trust import trusting
 from cosim.netlist.units import si
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from cosim.engine.session import NgspiceSession
 
 
 class Conditions(TypedDict, total=False):
@@ -183,9 +186,17 @@ def _solve(
 ) -> tuple[dict[str, np.ndarray], Sequence[str]]:
     """Vectors, and what is in doubt; in a process of its own."""
     from cosim.engine.session import NgspiceSession
+
+    with trusting(netlist.trusted):
+        return _answered(NgspiceSession.start(), netlist, analysis, asked)
+
+
+def _answered(
+    session: "NgspiceSession", netlist: Netlist, analysis: analyses.Analysis, asked: bool | None
+) -> tuple[dict[str, np.ndarray], Sequence[str]]:
     from cosim.simulation.confirm import confirm
 
-    session, circuit = NgspiceSession.start(), netlist.circuit
+    circuit = netlist.circuit
     vectors = {}
     doubts: tuple[str, ...] = ()
     if not isinstance(analysis, analyses.DirectSweep):

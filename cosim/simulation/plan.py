@@ -78,7 +78,8 @@ class Plan:
         if not self.blocks:
             return self.netlist
         lines = port_lines(self.blocks, self.scheme)
-        return Netlist(f"{self.netlist.circuit}{lines}\n", path=self.netlist.path)
+        netlist = self.netlist
+        return Netlist(f"{netlist.circuit}{lines}\n", path=netlist.path, trust=netlist.trusted)
 
     @cached_property
     def signals(self) -> list[Signal]:
@@ -122,6 +123,7 @@ class Plan:
             "max_step_second": self.transient.step_second,
             "scheme": self.scheme.NAME,
             "blocks": [f"{block!r} {block.fingerprint()}" for block in self.blocks],
+            **({"trusted": list(notes)} if (notes := self.netlist.trust_notes) else {}),
             **facts,
         }
         return Provenance.collect(

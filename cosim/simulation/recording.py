@@ -109,6 +109,7 @@ def record_ensemble(
     executor: Executor,
     members: int | None = None,
     notes: Mapping[int, str] | None = None,
+    told: Sequence[str] = (),
     retry: bool = True,
     overwrite: bool = False,
     resume: Resume | None = None,
@@ -127,6 +128,7 @@ def record_ensemble(
         executor: `WorkerPool` or `ClusterPool`; entered and left by the caller.
         members: how many, for an ensemble; None for a single simulation, of number 0.
         notes: what distinguishes members (corner, temperature, seed), as events of kind `process`.
+        told: what the user was warned of beforehand, as events of kind `warning`.
         retry: run what failed once more, on fresh workers.
         overwrite: replace an existing trace, unless `resume` goes on with it.
         resume: go on with the trace that is there; of one that is complete nothing is simulated,
@@ -166,6 +168,8 @@ def record_ensemble(
         recorder = _Recorder(writer, members, before, monitor)
         for number, note in (notes or {}).items():
             writer.event(0.0, "process", note, number)
+        for said in told:
+            writer.event(math.nan, "warning", said)
         if before is not None:
             simulations = recorder.taken_up(simulations, before)
         simulations = recorder.noted(simulations)
@@ -189,9 +193,7 @@ def coupling_signals(blocks: Sequence[Block]) -> list[TraceSignal]:
     return [TraceSignal(f"{what}.{node}", "V", text) for what, node, text in described]
 
 
-def _seen_again(
-    before: Predecessor, members: int | None, monitor: Callable[[int], Monitor | None] | None
-) -> list[Member]:
+def _seen_again(before: Predecessor, members: int | None, monitor: Watching) -> list[Member]:
     """Show a complete trace to its monitors; its events are there already."""
     found = [Member() for _ in range(members or 1)]
     for number, member in enumerate(found):

@@ -20,6 +20,7 @@ from cosim.errors import CosimError
 from cosim.lockstep.block import Block
 from cosim.lockstep.findings import range_volt
 from cosim.lockstep.scheme import Scheme
+from cosim.netlist.trust import trusting
 from cosim.simulation.block_events import missed_by_blocks
 from cosim.simulation.confirm import (
     HALF,
@@ -198,9 +199,10 @@ def _confirmed(plan: Plan, vectors: dict[str, np.ndarray], asked: bool | None) -
     words = read_asked(plan.text).analysis
     session = NgspiceSession.start()
     try:
-        return confirm(
-            session, plan.text, plan.netlist.path, words, vectors, 1.0, asked=asked
-        ).warnings
+        with trusting(plan.netlist.trusted):
+            return confirm(
+                session, plan.text, plan.netlist.path, words, vectors, 1.0, asked=asked
+            ).warnings
     except CosimError as error:
         return [str(error)]
 

@@ -95,6 +95,7 @@ def simulate(
             path,
             signals=plan.signals,
             provenance=provenance,
+            told=netlist.trust_notes,
             executor=pool,
             retry=False,
             overwrite=overwrite,

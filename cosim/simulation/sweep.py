@@ -278,6 +278,7 @@ def _record(
                 executor=executor,
                 members=len(plans),
                 notes={n: description(point) for n, point in enumerate(points.points)},
+                told=list(dict.fromkeys(note for one in plans for note in one.netlist.trust_notes)),
                 overwrite=overwrite,
                 resume=Resume() if resume else None,
                 monitor=monitor,

@@ -75,7 +75,8 @@ def bench_netlist(sheet: Datasheet, bench: Bench, circuit: str, point: Point) ->
     values = {name: value for name, value in point.items() if name not in VARIANT}
     lines = [f".param {name}={_written(name, value)}" for name, value in values.items()]
     text = "\n".join([f"{sheet.name} at its bench", *lines, circuit, bench.netlist, ""])
-    netlist = Netlist(text, process=sheet.process, path=sheet.folder / (sheet.netlist or "x.cir"))
+    path = sheet.folder / (sheet.netlist or "x.cir")
+    netlist = Netlist(text, process=sheet.process, path=path, trust=sheet.trusted)
     given = {name: kind(point[name]) for name, kind in VARIANT.items() if name in point}
     return netlist.given(**given)
 
@@ -127,19 +128,30 @@ def fingerprints(sheet: Datasheet) -> dict[str, str]:
             for key, parameter in sheet.parameters.items()
             if parameter.bench == name
         }
-        of_circuit = measured and not bench.block
-        read = _read(sheet, bench, circuit, next(iter(measured))) if of_circuit else ""
-        said = json.dumps([common, bench.model_dump(mode="json"), measured, read], sort_keys=True)
+        read: tuple[str, ...] = ("",)
+        if measured and not bench.block:
+            netlist = bench_netlist(
+                sheet, bench, circuit, typical_point(sheet, next(iter(measured)))
+            )
+            if not bench.blocks:  # what they drive floats without; `simulate` checks both together
+                netlist.require_sound()
+            read = (netlist.circuit, *netlist.trust_notes)  # as ngspice gets it
+        said = json.dumps([common, bench.model_dump(mode="json"), measured, *read], sort_keys=True)
         found[name] = hashlib.sha256(said.encode()).hexdigest()
     return found
 
 
-def _read(sheet: Datasheet, bench: Bench, circuit: str, parameter: str) -> str:
-    """The bench at its typical point as ngspice gets it, included files in their places."""
-    netlist = bench_netlist(sheet, bench, circuit, typical_point(sheet, parameter))
-    if not bench.blocks:  # what blocks drive floats without them; `simulate` checks both together
-        netlist.require_sound()
-    return netlist.circuit
+def trust_notes(sheet: Datasheet) -> tuple[str, ...]:
+    """A sentence for each trusted file that its benches include."""
+    if not sheet.trusted:
+        return ()
+    circuit = circuit_text(sheet)
+    netlists = (
+        bench_netlist(sheet, sheet.benches[one.bench], circuit, typical_point(sheet, name))
+        for name, one in sheet.parameters.items()
+        if not sheet.benches[one.bench].block
+    )
+    return tuple(dict.fromkeys(note for netlist in netlists for note in netlist.trust_notes))
 
 
 def software(sheet: Datasheet) -> dict[str, str]:

@@ -5,7 +5,7 @@ parameters, overridden where a parameter needs others.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +23,7 @@ from cosim.errors import ConfigurationError
 from cosim.files import read_toml
 from cosim.netlist.numbers import number
 from cosim.netlist.reading import read_text
+from cosim.netlist.trust import trusted_folders
 from cosim.plugins import named_by_data
 from cosim.trace.tolerances import faults_of
 
@@ -222,6 +223,7 @@ class Datasheet(Section):
         process: whose transistors it has without including them.
         pins: what each pin of its subcircuit is.
         folder: of the file.
+        trusted: folders of foreign process libraries; never said by the file itself.
     """
 
     name: Annotated[str, Field(pattern=r"^[\w.+-]+$")]
@@ -235,6 +237,7 @@ class Datasheet(Section):
     benches: dict[str, Bench]
     parameters: Annotated[dict[str, Parameter], Field(min_length=1)]
     folder: Path = Field(exclude=True)
+    trusted: tuple[Path, ...] = Field(exclude=True)
 
     @model_validator(mode="after")
     def _fits(self) -> "Datasheet":
@@ -274,18 +277,26 @@ class Datasheet(Section):
         return {what: text for what, text in {"generator": self.generator, **found}.items() if text}
 
 
-def read_datasheet(path: Path, *, allow_code: bool = False) -> Datasheet:
+def read_datasheet(
+    path: Path, *, allow_code: bool = False, trust: Sequence[str | Path] = ()
+) -> Datasheet:
     """Read a datasheet file.
 
     Args:
         allow_code: let it name Python functions of files beside it.
+        trust: folders of foreign process libraries that its netlists may include: ngspice reads
+            their files as they are.
 
     Raises:
         ConfigurationError: it cannot be read or used, or names Python and may not.
     """
     folder = path.resolve().parent
+    given = {"folder": folder, "trusted": trusted_folders(trust)}
+    read = read_toml(path)
+    if named := sorted(given.keys() & read.keys()):
+        raise ConfigurationError(f"{path} cannot say its own {', '.join(named)}. Take that out.")
     try:
-        sheet = Datasheet.model_validate({**read_toml(path), "folder": folder})
+        sheet = Datasheet.model_validate({**read, **given})
     except ValidationError as error:
         raise ConfigurationError(
             f"{path} is no datasheet: {faults_of(error)}. The manual's page on datasheets lists "

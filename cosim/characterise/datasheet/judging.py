@@ -136,6 +136,7 @@ class Result(Model):
     """A datasheet with what was measured.
 
     Attributes:
+        trusted: a sentence for each file that ngspice read as it is.
         repeating: the command that repeats one point, but for its key.
         wanted, done: points that were asked for, and that were run.
         second: ngspice's time for all of them together.
@@ -146,6 +147,7 @@ class Result(Model):
     process: str
     conditions: dict[str, str]
     software: dict[str, str]
+    trusted: tuple[str, ...] = ()
     command_line: str
     repeating: str
     started: str
@@ -280,6 +282,7 @@ def result_of(
     outcomes: Mapping[str, Outcome],
     *,
     software: Mapping[str, str],
+    trusted: Sequence[str] = (),
     command_line: str,
     repeating: str,
     started: str,
@@ -297,6 +300,7 @@ def result_of(
             for name, one in sheet.conditions.items()
         },
         software=dict(software),
+        trusted=tuple(trusted),
         command_line=command_line,
         repeating=repeating,
         started=started,

@@ -21,6 +21,7 @@ from cosim.characterise.datasheet.response import RESPONSE_MEASUREMENTS, Signals
 from cosim.characterise.datasheet.tasks import Task
 from cosim.errors import ConfigurationError, CosimError, MeasurementError
 from cosim.netlist.circuit import Netlist
+from cosim.netlist.trust import trusting
 from cosim.netlist.writing import written
 from cosim.trace.measure_named import measure_named
 from cosim.trace.table import Table
@@ -58,6 +59,7 @@ class Recorded:
         line: the analysis, without its dot.
         vectors: ngspice's, by its names; empty where a trace holds them.
         measures: of `.meas`, by name.
+        trusted: a sentence for each file that ngspice read as it is.
         trace: of a lockstep analysis, its file.
     """
 
@@ -66,6 +68,7 @@ class Recorded:
     signals: Signals
     vectors: dict[str, np.ndarray] = field(default_factory=dict)
     measures: dict[str, float] = field(default_factory=dict)
+    trusted: tuple[str, ...] = ()
     trace: Path | None = None
 
 
@@ -160,7 +163,8 @@ def run_analysis(sheet: Datasheet, task: Task, analysis: str, folder: Path) -> R
     kind, *rest = line.split()
     if kind.lower() == "lockstep":
         return _lockstep(sheet, bench, netlist, line, rest, folder)
-    return _solved(sheet, task, analysis, netlist, line)
+    with trusting(sheet.trusted):
+        return _solved(sheet, task, analysis, netlist, line)
 
 
 def _solved(sheet: Datasheet, task: Task, analysis: str, netlist: Netlist, line: str) -> Recorded:
@@ -177,7 +181,10 @@ def _solved(sheet: Datasheet, task: Task, analysis: str, netlist: Netlist, line:
     asked = [netlist.circuit.rstrip(), *measures, f".{line}", ".end", ""]
     text = written("\n".join(asked), netlist.path)
     vectors = session.analyse(text)
-    return Recorded(text, line, signals_of(netlist, vectors), vectors, dict(session.measures))
+    return Recorded(
+        text, line, signals_of(netlist, vectors), vectors, dict(session.measures),
+        netlist.trust_notes,
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=1)

@@ -71,7 +71,9 @@ def repeat(sheet: Datasheet, task: Task, known: Mapping[str, float], folder: Pat
             continue
         words = f".{recorded.line}".lower().split()
         path = folder / f"{analysis}{'.h5' if words[0] == '.tran' else '.csv'}"
-        answer = Answer(recorded.netlist, words, recorded.vectors, recorded.measures)
+        answer = Answer(
+            recorded.netlist, words, recorded.vectors, recorded.measures, recorded.trusted
+        )
         write_answer(answer, path)
         files.append(path)
     return Repeated(outcome, differing, tuple(files))

@@ -119,7 +119,7 @@ def markdown(result: Result) -> str:
         "|" + "---|" * len(COLUMNS),
     ]
     rows = ["| " + " | ".join(map(_cell, row)) + " |" for row in summary_rows(result)]
-    parts = [*head, *rows, ""]
+    parts = [*head, *rows, "", *(f"{_cell(note)}\n" for note in result.trusted)]
     if failing := failing_lines(result):
         parts += ["## Beyond limits, or not known", "", "```text", *failing, "```", ""]
     if moved := influence_lines(result):
