@@ -2,14 +2,14 @@
 
 import numpy as np
 
+from cosim.diffusion.plan import GROUND, STATE, states_at
 from cosim.diffusion.report import KL_MINIMUM_SAMPLES
 from cosim.diffusion.run import Run
 from cosim.diffusion.score.metrics import kl_histogram
 from cosim.errors import ConfigurationError
 from cosim.trace import Trace
 
-STATES = ("integrator_0.out", "integrator_1.out")
-GROUND = "reference.out"
+PLANE = 2
 
 
 def kl_over_time(trace: Trace, instants: np.ndarray) -> list[float] | None:
@@ -18,24 +18,18 @@ def kl_over_time(trace: Trace, instants: np.ndarray) -> list[float] | None:
     None for what is no ensemble of the solver, has more states than two, or too few members; and
     for a task from a Python file, which no trace may have run.
     """
-    if not {*STATES, GROUND} <= set(trace.names) or (trace.members or 0) < KL_MINIMUM_SAMPLES:
+    signals = {GROUND, *map(STATE.format, range(PLANE))}
+    if not signals <= set(trace.names) or (trace.members or 0) < KL_MINIMUM_SAMPLES:
         return None
     try:
         run = Run.from_trace(trace)
     except ConfigurationError:
         return None
     problem = run.plan.problem
-    if problem.network.states != len(STATES):
+    if problem.network.states != PLANE:
         return None
     every = (trace.member(number) for number in range(trace.members or 0))
     members = [member for member in every if member.points]
-    volts = [
-        [
-            np.interp(instants, member.time_second, member[name].values - member[GROUND].values)
-            for name in STATES
-        ]
-        for member in members
-    ]  # [members, states, instants]
-    units = np.array(volts) / run.config.scaling.volt_per_unit
+    units = np.array([states_at(run.plan, member, instants) for member in members])
     true, limit = problem.true_samples(), problem.task.plot_limit
-    return [kl_histogram(units[:, :, at], true, limit) for at in range(len(instants))]
+    return [kl_histogram(units[:, at], true, limit) for at in range(len(instants))]

@@ -8,7 +8,8 @@ from cosim.characterise.benches import BENCHES, find_bench
 from cosim.characterise.sheet import Condition
 from cosim.characterise.sheets import bench_netlists
 from cosim.circuits.fidelity import Fidelity
-from cosim.diffusion.config import parse
+from cosim.diffusion.accuracy import Preset
+from cosim.diffusion.config import AccuracyConfig, parse
 from cosim.diffusion.run import Run
 
 MODEL_FOLDER = Path("../.ngspice/gf180mcu")
@@ -29,11 +30,14 @@ def solver_netlist(
     Raises:
         ConfigurationError: unknown task, block or fidelity.
     """
-    values = {"name": "netlist", "task": task, "score": "analog", "fidelity": dict(fidelity)}
-    values["process"] = {"name": process}
-    if parse(values, "The command line").rises:  # what stands for itself is solved exactly
-        values["accuracy"] = {"preset": "reference"}
-    return str(Run(parse(values, "The command line"), model_folder).plan.netlist)
+    values = {
+        "name": "netlist", "task": task, "score": "analog", "fidelity": dict(fidelity),
+        "process": {"name": process},
+    }  # fmt: skip
+    config = parse(values, "The command line")
+    if config.rises:  # what stands for itself is solved exactly
+        config = config.model_copy(update={"accuracy": AccuracyConfig(preset=Preset.REFERENCE)})
+    return str(Run(config, model_folder).plan.netlist)
 
 
 def block_netlist(

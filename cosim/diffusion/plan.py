@@ -32,8 +32,10 @@ from cosim.lockstep.stepping import Stepping
 from cosim.netlist.netlist import Netlist
 from cosim.simulation.resume import resumed
 from cosim.simulation.start import Starts
+from cosim.trace import Trace
 
-STATE = "integrator_{}.out"
+STATE, GROUND = "integrator_{}.out", "reference.out"
+"""Signals whose difference is a state."""
 
 
 @dataclass(frozen=True)
@@ -142,8 +144,10 @@ class Plan:
         port = self.blocks[0].port(self._scheme) if self.blocks else None
         return design.score_source(port)
 
-    def _netlist(self, design: Design, score: ScoreSource, sample: int) -> Netlist:
-        state, noise = self.problem.initial_states[sample], self.problem.noise(sample)
+    def _netlist(self, design: Design, score: ScoreSource, sample: int | None) -> Netlist:
+        """From a sample's initial state; None: from x = 0."""
+        states, noise = self.problem.initial_states, self.problem.noise(sample or 0)
+        state = np.zeros(states.shape[1]) if sample is None else states[sample]
         return design.solver.netlist(state, score, self.config.step_second, noise)
 
     def _initial_inputs(self, state: np.ndarray) -> tuple[float, ...]:
@@ -211,9 +215,7 @@ class Plan:
 
     def _at_rest(self, design: Design) -> str:
         """The netlist whose operating point is that of all samples: x = 0."""
-        source = self._source(design)
-        state, noise = np.zeros(self.problem.network.states), self.problem.noise(0)
-        return str(design.solver.netlist(state, source, self.config.step_second, noise))
+        return str(self._netlist(design, self._source(design), None))
 
     def continued(
         self, simulation: Simulation, at_second: float, values: np.ndarray
@@ -235,5 +237,16 @@ class Plan:
         """
         names = [signal.name for signal in self.netlist.signals]
         columns = [names.index(pattern.format(k)) for k in range(self.problem.network.states)]
-        volts = values[:, columns] - values[:, [names.index("reference.out")]]
+        volts = values[:, columns] - values[:, [names.index(GROUND)]]
         return volts / self.config.scaling.volt_per_unit
+
+
+def states_at(plan: Plan, member: Trace, time_second: np.ndarray) -> np.ndarray:
+    """States of a recorded member of a plan at times [n], in units [n, states]."""
+
+    def at(name: str) -> np.ndarray:
+        return np.interp(time_second, member.time_second, member[name].values)
+
+    states = range(plan.problem.network.states)
+    volts = np.stack([at(STATE.format(k)) - at(GROUND) for k in states], axis=1)
+    return volts / plan.config.scaling.volt_per_unit

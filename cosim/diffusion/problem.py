@@ -1,5 +1,6 @@
 """What a run is to solve, in numbers alone: trained score, initial states, noise, and the truth."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -108,6 +109,11 @@ class Problem:
             sample, self.config.noise.updates, self.network.states, self.config.ensemble.seed
         )
 
+    def all_draws(self, samples: Iterable[int]) -> np.ndarray | None:
+        """Of many samples [updates, samples, states]."""
+        draws = [one for one in map(self.draws, samples) if one is not None]
+        return np.stack(draws, axis=1) if draws else None
+
     def reference(
         self, sample: int, tau: np.ndarray, noise_unit: np.ndarray | None = None
     ) -> np.ndarray:
@@ -138,8 +144,8 @@ class Problem:
         method or, for the SDE, by Euler-Maruyama with the same noise [samples, states].
         """
         start = torch.from_numpy(self.initial_states)
-        noise = [draws for draws in map(self.draws, range(len(start))) if draws is not None]
-        if noise:
-            driven = torch.from_numpy(np.stack(noise, axis=1))
+        draws = self.all_draws(range(len(start)))
+        if draws is not None:
+            driven = torch.from_numpy(draws)
             return driven_euler(self.network, self.task.sampling_sde, start, driven).numpy()
         return heun(self.network, self.task.sampling_sde, start, SOFTWARE_STEPS).numpy()

@@ -78,12 +78,11 @@ class Judge:
     def _solve(self, batch: int) -> Paths:
         problem = self.plan.problem
         samples = range(batch * BATCH, min((batch + 1) * BATCH, len(problem.initial_states)))
-        draws = [one for one in map(problem.draws, samples) if one is not None]
         return paths(
             problem.network,
             problem.task.sampling_sde,
             problem.initial_states[samples],
-            np.stack(draws, axis=1) if draws else None,
+            problem.all_draws(samples),
         )
 
 

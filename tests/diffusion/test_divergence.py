@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from cosim.diffusion.config import RunConfig
-from cosim.diffusion.divergence import GROUND, STATES, kl_over_time
+from cosim.diffusion.divergence import kl_over_time
+from cosim.diffusion.plan import GROUND, STATE
 from cosim.diffusion.run import Run
 from cosim.trace import Signal, Trace, TraceWriter
 from tests.trace.recordings import PROVENANCE
@@ -16,7 +17,7 @@ MEMBERS = 60
 def record(path: Path, configuration: str, volts: np.ndarray) -> Trace:
     """Volts [members, instants, states], one second apart, about a ground of 1 V."""
     provenance = PROVENANCE.model_copy(update={"configuration_toml": configuration})
-    signals = [Signal(name, "V") for name in (*STATES, GROUND)]
+    signals = [Signal(name, "V") for name in (STATE.format(0), STATE.format(1), GROUND)]
     with TraceWriter.create(
         path, signals=signals, provenance=provenance, members=len(volts)
     ) as writer:

@@ -7,6 +7,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
+from cosim.diffusion.plan import states_at
+from cosim.diffusion.problem import SOFTWARE_STEPS
 from cosim.diffusion.run import Run
 from cosim.diffusion.score.metrics import (
     histogram_distance,
@@ -72,7 +74,7 @@ def circle_generation(workspace: Workspace) -> Finding:
     for place, equation in enumerate(EQUATIONS):
         tables = CIRCUIT | {"task": "circle", "equation": equation, "ensemble": {"samples": count}}
         run, trace = workspace.trace(f"circle_{equation}", tables)
-        circuit = [states_at(run, trace, tau) for tau in SHOWN_TAU]
+        circuit = [members_at(run, trace, tau) for tau in SHOWN_TAU]
         software = _software_path(run)
         true = run.problem.true_samples()[:1500]
         for which, path in enumerate((circuit, software)):
@@ -101,36 +103,20 @@ def circle_generation(workspace: Workspace) -> Finding:
     ])  # fmt: skip
 
 
-def states_at(run: Run, trace: Trace, tau: float) -> np.ndarray:
+def members_at(run: Run, trace: Trace, tau: float) -> np.ndarray:
     """States of all members at a bench time [members, states]."""
-    time_second = float(run.config.scaling.time_second(np.float64(tau)))
-    names = [signal.name for signal in run.plan.netlist.signals]
-    states = []
-    for number in range(trace.members or 0):
-        member = trace.member(number)
-        values = np.zeros((1, len(names)))
-        for name in (
-            "reference.out",
-            *(f"integrator_{k}.out" for k in range(run.problem.network.states)),
-        ):
-            recorded = np.interp(time_second, member.time_second, member[name].values)
-            values[0, names.index(name)] = recorded
-        states.append(run.plan.units(values)[0])
-    return np.array(states)
-
-
-SOFTWARE_STEPS = 1000
+    time_second = np.atleast_1d(run.config.scaling.time_second(np.float64(tau)))
+    members = map(trace.member, range(trace.members or 0))
+    return np.concatenate([states_at(run.plan, member, time_second) for member in members])
 
 
 def _software_path(run: Run) -> list[np.ndarray]:
     """The software's states at the shown tau: each is the end of a run cut there."""
     network, sde = run.problem.network, run.problem.task.sampling_sde
     start = torch.from_numpy(run.problem.initial_states)
-    if run.config.equation == "ode":
+    draws = run.problem.all_draws(range(len(start)))
+    if draws is None:
         return [heun(network, sde, start, SOFTWARE_STEPS, until=tau).numpy() for tau in SHOWN_TAU]
-    draws = np.stack(
-        [draws for k in range(len(start)) if (draws := run.problem.draws(k)) is not None], axis=1
-    )
     return [
         driven_euler(network, sde, start, torch.from_numpy(draws), until=tau).numpy()
         for tau in SHOWN_TAU
@@ -150,7 +136,7 @@ def kl_vs_steps(workspace: Workspace) -> Finding:
         run, trace = workspace.trace(f"circle_{equation}", tables)
         runs[equation] = run
         analog[equation] = kl_histogram(
-            states_at(run, trace, 1.0), run.problem.true_samples(), run.problem.task.plot_limit
+            members_at(run, trace, 1.0), run.problem.true_samples(), run.problem.task.plot_limit
         )
     figure, axes = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained", sharey=True)
     rows: list[dict[str, Any]] = []

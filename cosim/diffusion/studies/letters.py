@@ -9,7 +9,7 @@ from cosim.diffusion.score.codec import load_codec
 from cosim.diffusion.score.metrics import kl_histogram
 from cosim.diffusion.score.model_files import PROJECT_MODELS
 from cosim.diffusion.studies.baselines import samples_of
-from cosim.diffusion.studies.generation import CIRCUIT, metrics, states_at
+from cosim.diffusion.studies.generation import CIRCUIT, members_at, metrics
 from cosim.diffusion.studies.study import Beside, Finding, Workspace
 from cosim.report.figures import draw_points
 
@@ -31,7 +31,7 @@ def letters_generation(workspace: Workspace) -> Finding:
         tables = CIRCUIT | {"task": "letters", "condition": {"label": name},
                             "ensemble": {"samples": count}}  # fmt: skip
         run, trace = workspace.trace(f"letters_{name}", tables)
-        found = {"circuit": states_at(run, trace, 1.0), "software": run.problem.software_samples()}
+        found = {"circuit": members_at(run, trace, 1.0), "software": run.problem.software_samples()}
         draw_points(planes[number], found["circuit"], run.problem.true_samples()[:1500], 1.0)
         for place, (who, samples) in enumerate(found.items()):
             images = codec.decode(samples)

@@ -58,18 +58,20 @@ def programming_variation(workspace: Workspace) -> Finding:
     process, card = find_process("gf180mcu")("typical", 27.0, None, None), load_card()
     table = access_table(IsolatedSimulator(), process)
     target = np.linspace(LOWEST_SIEMENS, HIGHEST_SIEMENS, count)
+    recipe = WriteVerify()
+    tolerance = recipe.tolerance_siemens
     found: dict[str, Programmed] = {}
     for name, variation in CASES.items():
         workspace.on_progress(f"programming_variation: {name}")
         cells = FastCells(card, process, table, count, variation, seed=1)
-        found[name] = program_all(cells, target, WriteVerify())
+        found[name] = program_all(cells, target, recipe)
     rows: list[dict[str, Any]] = []
     figure, axes = plt.subplots(1, 3, figsize=(16, 5), layout="constrained")
-    spread = {}
+    spread, right = {}, []
     for name, one in found.items():
         error = one.siemens - one.target_siemens
-        tolerance = WriteVerify().tolerance_siemens
         within = np.abs(error) <= tolerance
+        right.append(100 * float(within.mean()))
         spread[name] = float(np.std(error[one.done]) / (HIGHEST_SIEMENS - LOWEST_SIEMENS))
         rows += [
             {"variation": name, "target_siemens": one.target_siemens[cell],
@@ -79,18 +81,13 @@ def programming_variation(workspace: Workspace) -> Finding:
         ]  # fmt: skip
         axes[0].plot(np.sort(np.abs(error) * 1e6), np.linspace(0, 1, count), label=name)
         axes[1].plot(np.sort(one.pulses), np.linspace(0, 1, count), label=name)
-    axes[0].axvline(WriteVerify().tolerance_siemens * 1e6, color="black", ls="--")
+    axes[0].axvline(tolerance * 1e6, color="black", ls="--")
     axes[0].set(xlabel="|error| without read noise (uS); dashed: tolerance", xscale="log",
                 ylabel="part of the cells", xlim=(0.01, 100))  # fmt: skip
     axes[1].set(xlabel="pulses", ylabel="part of the cells")
     axes[0].legend(fontsize="x-small")
     place = np.arange(len(found))
     done = [100 * float(one.done.mean()) for one in found.values()]
-    right = [
-        100 * float((np.abs(one.siemens - one.target_siemens)
-                     <= WriteVerify().tolerance_siemens).mean())
-        for one in found.values()
-    ]  # fmt: skip
     axes[2].barh(place - 0.2, done, 0.4, label="taken for done")
     axes[2].barh(place + 0.2, right, 0.4, label="within the tolerance")
     axes[2].set_yticks(place, list(found), fontsize="x-small")
@@ -104,12 +101,11 @@ def programming_variation(workspace: Workspace) -> Finding:
     )
     caption = (
         f"Write-verify of {count} cells with targets over the window, at most "
-        f"{WriteVerify().maximum_pulses} pulses, by the card's equations with the access "
-        f"transistor from a table; without variation {_agreement(card, process, table)} cells take "
-        "as many pulses as in ngspice. Taken for done, and within the tolerance in truth: "
-        f"{said}. Sizes of the "
-        "variations are assumptions within the published decks' range; a cell's read noise grows "
-        "with the root of its resistance"
+        f"{recipe.maximum_pulses} pulses, by the card's equations with the access transistor from "
+        f"a table; without variation {_agreement(card, process, table, recipe)} cells take as "
+        f"many pulses as in ngspice. Taken for done, and within the tolerance in truth: {said}. "
+        "Sizes of the variations are assumptions within the published decks' range; a cell's read "
+        "noise grows with the root of its resistance"
     )
     worst = list(found)[-2]
     return Finding(figure, rows, caption, [
@@ -120,10 +116,10 @@ def programming_variation(workspace: Workspace) -> Finding:
     ])  # fmt: skip
 
 
-def _agreement(card: RramCard, process: Process, table: AccessTable) -> str:
+def _agreement(card: RramCard, process: Process, table: AccessTable, recipe: WriteVerify) -> str:
     """How many cells take as many pulses as those that ngspice programmed, of how many."""
     with NGSPICE.open(encoding="utf8") as file:
         rows = [row for row in csv.DictReader(file) if row["curve"] == "pulses"]
     target, pulses = (np.array([float(row[key]) for row in rows]) for key in "xy")
-    found = program_all(FastCells(card, process, table, len(rows)), target, WriteVerify())
+    found = program_all(FastCells(card, process, table, len(rows)), target, recipe)
     return f"{int((found.pulses == pulses).sum())} of {len(rows)}"

@@ -124,11 +124,11 @@ def problem_of(workspace: Workspace, tables: Mapping[str, Any], seed: int) -> Pr
 def _software(problem: Problem, score: Any, bench: bool) -> np.ndarray:
     """Final states with any score: the problem's starts and draws, as a circuit has them."""
     start, sde = torch.from_numpy(problem.initial_states), problem.task.sampling_sde
-    drawn = [draws for draws in map(problem.draws, range(len(start))) if draws is not None]
-    if not drawn:
+    draws = problem.all_draws(range(len(start)))
+    if draws is None:
         return np.asarray(heun(score, sde, start, STEPS))
-    draws = torch.from_numpy(np.stack(drawn, axis=1))
-    return np.asarray((proportional_euler if bench else driven_euler)(score, sde, start, draws))
+    sampler = proportional_euler if bench else driven_euler
+    return np.asarray(sampler(score, sde, start, torch.from_numpy(draws)))
 
 
 def quality(clouds: Sequence[np.ndarray], true: np.ndarray) -> dict[str, Any]:
