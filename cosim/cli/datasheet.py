@@ -202,7 +202,6 @@ def _repeat(sheet: "Datasheet", wanted: Sequence["Task"], key: str, folder: Path
     from cosim.characterise.datasheet.repeating import find_task, repeat
     from cosim.characterise.datasheet.tasks import described
     from cosim.characterise.datasheet.text import shown
-    from cosim.engine.isolated import isolated
     from cosim.files import make_folder
 
     task = find_task(wanted, key)
@@ -212,7 +211,7 @@ def _repeat(sheet: "Datasheet", wanted: Sequence["Task"], key: str, folder: Path
         before = journal.outcomes.get(task.key)
     known = {} if before is None else before.values
     with interruptible("Nothing was written."):
-        found = isolated(repeat, sheet, task, known, alone)
+        found = repeat(sheet, task, known, alone)
     _print(f"{task.bench} at {described(task.point)}")
     for name in task.parameters:
         unit = sheet.parameters[name].unit

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cosim.engine.closing import barriers
 from cosim.engine.library import (
     HOW_TO_INSTALL,
     MINIMUM_VERSION,
@@ -25,7 +26,6 @@ from cosim.engine.library import (
     probe,
     project_folder,
 )
-from cosim.engine.room import why_open
 from cosim.errors import EngineError
 from cosim.process.gf180mcu import GF180MCU
 
@@ -158,15 +158,18 @@ def _ngspice() -> Iterator[Finding]:
 
 
 def _room() -> Finding:
-    reason = why_open()
-    if not reason:
-        found = "ngspice alone changes no file outside its folder, and starts no program"
+    held = [barrier.what for barrier in barriers() if not barrier.why_open]
+    broken = [f"{one.what} ({one.why_open})" for one in barriers() if one.why_open]
+    found = f"ngspice alone {'; '.join(held)}" if held else "open"
+    found += ". Beside blocks only the reading of netlists is held to it."
+    if not broken:
         return Finding("closed room", Status.OK, found)
     advice = (
-        "Nothing but the list of what a netlist may hold keeps ngspice from files and programs; "
-        "Linux 5.13 or later with Landlock keeps it, too."
+        f"Not held: {'; '.join(broken)}. Nothing but the list of what a netlist may hold keeps "
+        "ngspice from that. It takes Linux 5.13 or later with Landlock (for TCP 6.7), and "
+        "libseccomp (`apt install libseccomp2`)."
     )
-    return Finding("closed room", Status.LIMITED, f"not closed: {reason}", advice)
+    return Finding("closed room", Status.LIMITED, found, advice)
 
 
 def _capabilities(capabilities: NgspiceCapabilities) -> Iterator[Finding]:

@@ -1,6 +1,5 @@
 """A function that uses ngspice, run in a process of its own: a crash there is an error here."""
 
-import signal
 import subprocess
 import sys
 import tempfile
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import cloudpickle
 
-from cosim.engine.room import close, end_with_parent
+from cosim.engine.closing import close
+from cosim.engine.room import serve_parent
 from cosim.errors import WorkerCrashError, WorkerTimeoutError
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ def each_isolated(
         Exception: whatever the function raised.
     """
     # 'spawn': torch's threads do not survive a fork.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_prepare) as pool:
+    with ProcessPoolExecutor(
+        jobs, mp_context=get_context("spawn"), initializer=serve_parent
+    ) as pool:
         try:
             yield from pool.map(function, arguments)
         except BrokenProcessPool as error:
@@ -48,11 +50,6 @@ def each_isolated(
             for process in list(pool._processes.values()):  # leaving the pool would wait for them
                 process.kill()
             raise
-
-
-def _prepare() -> None:
-    end_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
 
 
 def analysed(netlist: str) -> "dict[str, np.ndarray]":
@@ -88,7 +85,7 @@ def isolated(
     script needs no `if __name__ == "__main__"`), in an empty folder.
 
     Args:
-        closed: with ngspice loaded, and in a closed room (`cosim.engine.room.close`).
+        closed: with ngspice loaded, and in a closed room (`cosim.engine.closing.close`).
 
     Raises:
         WorkerCrashError: the process died.

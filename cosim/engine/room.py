@@ -2,13 +2,12 @@
 
 ngspice runs the commands of a `.spiceinit` in the current folder and in HOME, and takes folders
 of scripts from SPICE_... variables; some of its models write logs into the current folder.
-Sources: ngspice manual, sections 12.5 and 12.6 (standard configuration, environment variables);
-the Linux kernel's manual of Landlock.
+Sources: ngspice manual, sections 12.5 and 12.6 (standard configuration, environment variables).
 """
 
 import os
 import shutil
-import sys
+import signal
 import tempfile
 import threading
 import time
@@ -17,7 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 WATCH_SECOND = 0.25
-NULL = Path(os.devnull)
 
 
 @contextmanager
@@ -54,39 +52,15 @@ def end_with_parent(folder: str | None = None) -> None:
     threading.Thread(target=_watch, args=(parent, folder), daemon=True).start()
 
 
+def serve_parent(folder: str | None = None) -> None:
+    """As `end_with_parent`, of a process that works for it: Ctrl-C is the parent's to handle."""
+    end_with_parent(folder)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def _watch(parent: int, folder: str | None) -> None:
     while os.getppid() == parent:
         time.sleep(WATCH_SECOND)
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
-
-
-def why_open() -> str:
-    """Why `close` cannot hold on this system; '' where it can."""
-    if sys.platform != "linux":
-        return "only Linux can close it"
-    try:
-        from py_landlock import LandlockError, get_abi_version
-    except (ImportError, OSError) as error:
-        return str(error)
-    try:
-        get_abi_version()
-    except LandlockError as error:
-        return str(error)
-    return ""
-
-
-def close(folder: Path) -> None:
-    """From here on this thread, and what it starts, changes no file outside a folder, runs no
-    program and opens no TCP connection; where the system cannot hold it to that (`why_open`),
-    nothing happens.
-    """
-    if why_open():
-        return
-    from py_landlock import AccessFs, Landlock
-
-    room = Landlock(strict=False)  # an older kernel holds it to less
-    room.allow_read("/").allow_write(folder)
-    room.add_path_rule(NULL, access=AccessFs.WRITE_FILE | AccessFs.TRUNCATE)
-    room.apply()

@@ -66,7 +66,7 @@ GIBI = 2**30
 
 _PROGRAM = (
     "import sys; sys.path[:] = {path!r}; "
-    "from cosim.engine.room import end_with_parent; end_with_parent({room!r}); "
+    "from cosim.engine.room import serve_parent; serve_parent({room!r}); "
     "from cosim.engine.worker_process import main; main({handle}, {room!r})"
 )
 

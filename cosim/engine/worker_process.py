@@ -1,33 +1,46 @@
-"""Inside an ngspice process: one simulation after another, in lockstep with its blocks."""
+"""Inside an ngspice process: one simulation after another, in lockstep with its blocks.
+
+Where it has no blocks the process is closed. Blocks may need the world: beside them ngspice reads
+the netlist in a thread that is closed, and sets the circuit up in the room, as its models write
+logs into the current folder.
+"""
 
 import os
 import pickle
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
+from cosim.engine.closing import close, closed_thread
 from cosim.engine.protocol import Failed, Finished, Points, Simulation, Started, Statistics
-from cosim.engine.room import close
 from cosim.engine.start import EVERY_WAY, NEWTON_ALONE, require_start
 from cosim.errors import BlockError, CosimError, EngineError
 from cosim.lockstep.lockstep import Lockstep
+
+if TYPE_CHECKING:
+    from cosim.engine.session import NgspiceSession
 
 BLOCK_POINTS = 1024
 FLUSH_SECOND = 0.25
 
 
 class Recorder:
-    """Observer that runs the lockstep and sends points in blocks."""
+    """Observer that runs the lockstep and sends points in blocks.
 
-    def __init__(self, simulation: Simulation, connection: Connection) -> None:
+    Args:
+        place: where ngspice sets the circuit up.
+    """
+
+    def __init__(self, simulation: Simulation, connection: Connection, place: "Place") -> None:
         self.simulation = simulation
         self.connection = connection
+        self._place = place
         self.lockstep = Lockstep(
             simulation.blocks,
             simulation.scheme,
@@ -48,6 +61,7 @@ class Recorder:
         self._flushed = time.monotonic()
 
     def begin(self, names: Sequence[str]) -> Sequence[int]:
+        self._place.leave()
         wanted = [name.lower() for name in (*self.simulation.saved, *self.lockstep.input_nodes)]
         order = {name: index for index, name in enumerate(names)}
         if missing := [name for name in wanted if name not in order]:
@@ -117,6 +131,7 @@ class Recorder:
 
     def repeat(self) -> None:
         self.lockstep.repeat()
+        self._place.enter()
 
     def flush(self) -> None:
         """Send what has been recorded; blocks while the parent is behind."""
@@ -145,6 +160,40 @@ class Recorder:
         _fail(self.simulation, error, self.connection)
 
 
+class Place:
+    """The current folder: that of blocks, or the room while ngspice is at work without them."""
+
+    def __init__(self, room: Path) -> None:
+        self.room = room
+        self._outside = os.open(".", os.O_RDONLY)
+        self._reader: ThreadPoolExecutor | None = closed_thread(room)
+
+    def enter(self) -> None:
+        """Into the room."""
+        os.chdir(self.room)
+
+    def leave(self) -> None:
+        """To where blocks are; for good in the room once it is closed."""
+        if self._reader is not None:
+            os.fchdir(self._outside)
+
+    def close(self) -> None:
+        """Close the process."""
+        if self._reader is not None:
+            self._reader.shutdown()
+            self._reader = None
+            self.enter()
+            close(self.room)
+
+    def load(self, session: "NgspiceSession", netlist: str) -> None:
+        """Have ngspice read a netlist."""
+        self.enter()
+        if self._reader is None:
+            session.load(netlist)
+        else:
+            self._reader.submit(session.load, netlist).result()
+
+
 def main(handle: int, room: str) -> None:
     """Run simulations from a connection, given by its file descriptor, until it closes.
 
@@ -152,7 +201,6 @@ def main(handle: int, room: str) -> None:
         room: an empty folder, for what ngspice alone writes.
     """
     connection = Connection(handle)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
 
     from cosim.engine.session import NgspiceSession
 
@@ -162,7 +210,7 @@ def main(handle: int, room: str) -> None:
         connection.send(error)
         return
     connection.send(None)
-    closed = False
+    place = Place(Path(room))
     while True:
         try:
             member, pickled = connection.recv()
@@ -173,11 +221,9 @@ def main(handle: int, room: str) -> None:
         except Exception as error:
             connection.send(Failed(member, _unreadable(error)))
             os._exit(1)
-        if simulation.closed and not closed:
-            os.chdir(room)
-            close(Path(room))
-            closed = True
-        _simulate(session, simulation, connection)
+        if simulation.closed:
+            place.close()
+        _simulate(session, simulation, connection, place)
 
 
 def _unreadable(error: Exception) -> BlockError:
@@ -188,14 +234,16 @@ def _unreadable(error: Exception) -> BlockError:
     )
 
 
-def _simulate(session, simulation: Simulation, connection: Connection) -> None:  # type: ignore[no-untyped-def]
+def _simulate(
+    session: "NgspiceSession", simulation: Simulation, connection: Connection, place: Place
+) -> None:
     try:
-        recorder = Recorder(simulation, connection)
+        recorder = Recorder(simulation, connection, place)
     except CosimError as error:
         _fail(simulation, error, connection)
     try:
         started = time.perf_counter()
-        session.load(simulation.netlist)
+        place.load(session, simulation.netlist)
         for name, volt in simulation.sources.items():
             session.set_source(name, volt)
         session.command(EVERY_WAY if simulation.start is None else NEWTON_ALONE)

@@ -135,7 +135,7 @@ class SecondRun(_Kept):
             )
             found.append(Finding(leap.at_second, UNCONFIRMED, said))
         if self._circuit is not None:
-            missed = isolated(_missed_by_sources, self._circuit, points.time_second)
+            missed = isolated(_missed_by_sources, self._circuit, points.time_second, closed=True)
             if missed is not None:
                 said = f"The answer is not that of the netlist: {missed}."
                 found.append(Finding(np.nan, UNCONFIRMED, said))

@@ -33,6 +33,7 @@ from cosim.characterise.datasheet.response import Signals, Vector
 from cosim.characterise.datasheet.tasks import Task, corner_points, tasks
 from cosim.characterise.datasheet.text import as_csv, failing_lines, junit, markdown
 from cosim.cli import app
+from cosim.engine.closing import barriers
 from cosim.engine.session import NgspiceSession
 from cosim.errors import ConfigurationError, EngineError, WorkerCrashError, WorkerTimeoutError
 from cosim.netlist.circuit import Netlist
@@ -274,6 +275,16 @@ def test_a_crash_and_a_hang_cost_their_own_point_alone() -> None:
     assert all(isinstance(found[one], EngineError) for one in ("dies", "hangs"))
 
 
+def test_without_python_a_crew_is_in_a_closed_room(sheet: Datasheet, tmp_path: Path) -> None:
+    assert sheet.closed
+    outside = str(tmp_path / "outside")
+    (found,) = each_of_crew(crew_task, [outside], 1, 60.0, closed=sheet.closed)
+    assert found == (
+        outside,
+        "PermissionError" if not barriers()[0].why_open else f"{outside} done",
+    )
+
+
 def test_a_dask_cluster_gives_the_same(
     sheet: Datasheet, wanted: list[Task], outcomes: dict[str, Outcome], tmp_path: Path
 ) -> None:
@@ -466,6 +477,7 @@ def test_blocks_generator_and_function_run_when_allowed(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="allow-code"):
         read_datasheet(path)
     sheet = read_datasheet(path, allow_code=True)
+    assert not sheet.closed
     wanted = tasks(sheet, fingerprints(sheet))
     outcome = measure_task(sheet, wanted[0])
     assert not outcome.faults

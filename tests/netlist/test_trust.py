@@ -136,7 +136,7 @@ def test_a_datasheet_takes_it_from_the_command_alone(deck: Path, tmp_path: Path)
     with pytest.warns(UserWarning, match="is trusted"):
         (task,) = tasks(sheet, fingerprints(sheet))
     assert [str(folder) in one for one in trust_notes(sheet)] == [True]
-    found = isolated(repeat, sheet, task, {}, tmp_path)
+    found = repeat(sheet, task, {}, tmp_path)
     assert found.outcome.values["out"] == pytest.approx(0.25)
     with Trace.open(found.files[0]) as trace:
         assert [event.kind for event in trace.events if "is trusted" in event.message]

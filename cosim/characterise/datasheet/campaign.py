@@ -71,7 +71,8 @@ def _crew(
 ) -> Generator[tuple[Task, Outcome | EngineError]]:
     measure = partial(measure_task, sheet)
     if scheduler is None:
-        return each_of_crew(measure, left, jobs, timeout_second)
+        return each_of_crew(measure, left, jobs, timeout_second, closed=sheet.closed)
     from cosim.characterise.datasheet.on_cluster import each_on_cluster
 
-    return each_on_cluster(measure, left, scheduler, timeout_second, partial(software, sheet))
+    here = partial(software, sheet)
+    return each_on_cluster(measure, left, scheduler, timeout_second, here, closed=sheet.closed)

@@ -1,15 +1,18 @@
 """Processes that run a function for many arguments, one crash or hang costing one of them."""
 
 import math
-import signal
+import os
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from cosim.engine.room import end_with_parent
+from cosim.engine.closing import close
+from cosim.engine.room import serve_parent
 from cosim.errors import EngineError, WorkerCrashError, WorkerTimeoutError
 
 Argument = TypeVar("Argument")
@@ -23,9 +26,11 @@ WAIT_SECOND = 1.0
 class _Worker(Generic[Argument]):
     """A process with one argument at work, or none."""
 
-    def __init__(self, function: Callable[[Any], Any]) -> None:
+    def __init__(self, function: Callable[[Any], Any], closed: bool) -> None:
         self.connection, theirs = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(target=_serve, args=(theirs, function))
+        self._room = tempfile.TemporaryDirectory(prefix="cosim-")
+        arguments = (theirs, function, self._room.name, closed)
+        self._process = _CONTEXT.Process(target=_serve, args=arguments)
         self._process.start()
         theirs.close()
         self.argument: Argument | None = None
@@ -46,6 +51,7 @@ class _Worker(Generic[Argument]):
         self._process.kill()
         self._process.join()
         self.connection.close()
+        self._room.cleanup()
         return self._process.exitcode
 
 
@@ -54,6 +60,8 @@ def each_of_crew(
     arguments: Iterable[Argument],
     jobs: int,
     timeout_second: float,
+    *,
+    closed: bool = False,
 ) -> Generator[tuple[Argument, Result | EngineError]]:
     """Yield each argument with function(argument), as they come; where its process died or hung
     twice, with the error. To close the generator ends all processes.
@@ -61,12 +69,13 @@ def each_of_crew(
     Args:
         function: of module level, or a partial of one, so that it can be pickled; raises nothing.
         timeout_second: for one argument.
+        closed: with ngspice loaded, and in a closed room (`cosim.engine.closing`).
     """
     waiting = deque((argument, 1) for argument in arguments)
     attempts: dict[int, int] = {}
     workers: list[_Worker[Argument]] = []
     try:
-        workers += [_Worker(function) for _ in range(min(jobs, len(waiting)))]
+        workers += [_Worker(function, closed) for _ in range(min(jobs, len(waiting)))]
         while waiting or any(worker.argument is not None for worker in workers):
             for worker in workers:
                 if worker.argument is None and waiting:
@@ -98,7 +107,7 @@ def each_of_crew(
                     code = worker.end()
                     fault = WorkerCrashError(f"The ngspice process died (exit code {code}).")
                 attempt = attempts[id(worker)]
-                workers[workers.index(worker)] = _Worker(function)
+                workers[workers.index(worker)] = _Worker(function, closed)
                 if attempt == 1:
                     waiting.append((current, 2))
                 else:
@@ -108,10 +117,15 @@ def each_of_crew(
             worker.end()
 
 
-def _serve(connection: Connection, function: Callable[[Any], Any]) -> None:
+def _serve(connection: Connection, function: Callable[[Any], Any], room: str, closed: bool) -> None:
     """In the process: an answer for each argument, until the other end is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program, which ends this
-    end_with_parent()
+    serve_parent(room)
+    if closed:
+        from cosim.engine.session import NgspiceSession
+
+        os.chdir(room)
+        NgspiceSession.start()
+        close(Path(room))
     connection.send(None)
     while True:
         try:

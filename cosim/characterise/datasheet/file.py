@@ -276,6 +276,11 @@ class Datasheet(Section):
         found |= {f"parameters.{name}": one.function for name, one in self.parameters.items()}
         return {what: text for what, text in {"generator": self.generator, **found}.items() if text}
 
+    @property
+    def closed(self) -> bool:
+        """Whether ngspice is in a closed room: Python and bench classes may need the world."""
+        return not self.code and not any(bench.block for bench in self.benches.values())
+
 
 def read_datasheet(
     path: Path, *, allow_code: bool = False, trust: Sequence[str | Path] = ()

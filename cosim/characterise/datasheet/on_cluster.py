@@ -23,11 +23,14 @@ def each_on_cluster(
     scheduler: str,
     timeout_second: float,
     here: Callable[[], dict[str, str]],
+    *,
+    closed: bool = False,
 ) -> Generator[tuple[Argument, Result | EngineError]]:
     """As `each_of_crew`, on every thread of every Dask worker.
 
     Args:
         scheduler: its address, such as tcp://10.0.0.1:8786.
+        closed: as of `each_of_crew`.
         here: tells versions, which must be the same on each machine.
 
     Raises:
@@ -36,7 +39,9 @@ def each_on_cluster(
     with connected(scheduler) as client:
         wanted = here()
         chunks = {
-            client.submit(_work, function, chunk, timeout_second, here, wanted, pure=False): chunk
+            client.submit(
+                _work, function, chunk, timeout_second, here, wanted, closed, pure=False
+            ): chunk
             for chunk in (arguments[at : at + AT_ONCE] for at in range(0, len(arguments), AT_ONCE))
         }
         try:
@@ -60,6 +65,7 @@ def _work(
     timeout_second: float,
     here: Callable[[], dict[str, str]],
     wanted: dict[str, str],
+    closed: bool,
 ) -> list[tuple[Argument, Result | EngineError]]:
     """In a Dask worker, which may start no processes itself: by one that may."""
     found = here()
@@ -67,10 +73,13 @@ def _work(
         raise ConfigurationError(
             f"A Dask worker has {found}, and here is {wanted}. Start it from this checkout."
         )
-    return isolated(_with_crew, function, arguments, timeout_second)
+    return isolated(_with_crew, function, arguments, timeout_second, closed)
 
 
 def _with_crew(
-    function: Callable[[Argument], Result], arguments: Sequence[Argument], timeout_second: float
+    function: Callable[[Argument], Result],
+    arguments: Sequence[Argument],
+    timeout_second: float,
+    closed: bool,
 ) -> list[tuple[Argument, Result | EngineError]]:
-    return list(each_of_crew(function, arguments, 1, timeout_second))
+    return list(each_of_crew(function, arguments, 1, timeout_second, closed=closed))

@@ -12,6 +12,7 @@ from cosim.characterise.datasheet.measuring import (
     wanted_analyses,
 )
 from cosim.characterise.datasheet.tasks import Task
+from cosim.engine.isolated import isolated
 from cosim.errors import ConfigurationError, CosimError
 from cosim.simulation.analysis import Answer
 from cosim.simulation.output import write_answer
@@ -49,31 +50,38 @@ def find_task(tasks: Sequence[Task], key: str) -> Task:
 
 
 def repeat(sheet: Datasheet, task: Task, known: Mapping[str, float], folder: Path) -> Repeated:
-    """Run a task in this process, and keep its traces; for `cosim.engine.isolated`.
+    """Run a task in a process of its own, and keep its traces.
 
     Args:
         known: what it gave before, by parameter.
     """
-    outcome = measure_task(sheet, task)
+    outcome, answers = isolated(_again, sheet, task, folder, closed=sheet.closed)
     differing = {
         name: (value, outcome.values.get(name))
         for name, value in known.items()
         if name in task.parameters and outcome.values.get(name) != value
     }
-    files = []
+    for path, answer in answers.items():
+        if answer is not None:
+            write_answer(answer, path)
+    return Repeated(outcome, differing, tuple(answers))
+
+
+def _again(sheet: Datasheet, task: Task, folder: Path) -> tuple[Outcome, dict[Path, Answer | None]]:
+    """What a task gives, and its analyses' answers by file; None where that is written."""
+    outcome = measure_task(sheet, task)
+    answers: dict[Path, Answer | None] = {}
     for analysis in wanted_analyses(sheet, task) if not sheet.benches[task.bench].block else ():
         try:
             recorded = run_analysis(sheet, task, analysis, folder)
         except CosimError:
             continue  # its error is in the outcome
         if recorded.trace is not None:
-            files.append(recorded.trace)
+            answers[recorded.trace] = None
             continue
         words = f".{recorded.line}".lower().split()
         path = folder / f"{analysis}{'.h5' if words[0] == '.tran' else '.csv'}"
-        answer = Answer(
+        answers[path] = Answer(
             recorded.netlist, words, recorded.vectors, recorded.measures, recorded.trusted
         )
-        write_answer(answer, path)
-        files.append(path)
-    return Repeated(outcome, differing, tuple(files))
+    return outcome, answers
