@@ -87,7 +87,7 @@ def access_table(simulator: Simulator, process: Process) -> AccessTable:
         circuit.B("drain", "drain", circuit.gnd, voltage_expression=across)
         circuit.X(
             "access", access.model, "drain", "gate", "source", circuit.gnd,
-            w=f"{access.width_metre * 1e6:.6g}u", l=f"{access.length_metre * 1e6:.6g}u",
+            **access.parameters,
         )  # fmt: skip
         return str(circuit)
 

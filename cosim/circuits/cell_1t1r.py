@@ -65,7 +65,7 @@ class Cell1T1R(SubCircuit):
         self.X("device", device.name, "bit_line", "drain", **{parameter: f"{{{parameter}}}"})
         self.X(
             "access", access.model, "drain", "word_line", "source_line", self.gnd,
-            w=f"{access.width_metre * 1e6:.6g}u", l=f"{access.length_metre * 1e6:.6g}u",
+            **access.parameters,
         )  # fmt: skip
 
     def place(self, netlist: Netlist, name: str, nodes: Sequence[str], siemens: float) -> None:

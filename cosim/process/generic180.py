@@ -57,11 +57,10 @@ class _Card:
                 f" mulu0={{1+agauss(0,{CURRENT_MISMATCH_METRE:.4g}/sqrt(w*l*m),1)}}"
             )
         polarity = "pmos" if self.p_channel else "nmos"
-        # Diffusions 0.5 um long on both sides.
         return (
-            f".subckt {self.name} d g s b w=10u l=1u m=1\n"
-            f"m0 d g s b {self.name}_card w={{w}} l={{l}} m={{m}} ad={{0.5u*w}} as={{0.5u*w}} "
-            f"pd={{1u+2*w}} ps={{1u+2*w}}{vary}\n"
+            f".subckt {self.name} d g s b w=10u l=1u m=1 ad=0 as=0 pd=0 ps=0\n"
+            f"m0 d g s b {self.name}_card w={{w}} l={{l}} m={{m}} ad={{ad}} as={{as}} "
+            f"pd={{pd}} ps={{ps}}{vary}\n"
             f".model {self.name}_card {polarity} {_SHARED} tox={self.tox_metre:.4g} "
             f"vth0={threshold:.6g} u0={mobility:.6g}\n"
             f"+ {self.parameters}\n+ {_JUNCTION}\n"
@@ -97,10 +96,11 @@ class Generic180(Process):
     THICK_LENGTH_METRE = (0.6e-6, 0.6e-6)
     LENGTH_METRE = (0.35e-6, 50e-6)
     WIDTH_METRE = (0.4e-6, 100e-6)
+    DIFFUSION_METRE = 0.5e-6
     PAIR = DesignPoint(0.340e-6, 0.806)
     MIRROR = DesignPoint(2.46e-6, 0.760)
     SOURCE = DesignPoint(1.476e-6, 0.944)
-    ACCESS = AccessTransistor("nfet_5v0", 0.6e-6, 1182.0)
+    ACCESS = AccessTransistor("nfet_5v0", 0.6e-6, 1182.0, DIFFUSION_METRE)
     BIPOLAR = Bipolar("pnp_generic", 0.693, -1.768e-3)
     SWITCH_OHM = 828.0
     QUAD_FACTOR = 0.694

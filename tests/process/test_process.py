@@ -70,7 +70,7 @@ def test_geometry_outside_the_models(width: float, length: float, says: str) -> 
 def test_wide_transistor_becomes_parallel_ones() -> None:
     subcircuit = SubCircuit("block", "d", "g", "s", "b")
     GF180MCU().nfet(subcircuit, "device", ("d", "g", "s", "b"), 250e-6, 1e-6, 2)
-    assert "l=1u m=6 w=83.3333u" in str(subcircuit)
+    assert "ad=36.6667p as=36.6667p l=1u m=6 pd=167.547u ps=167.547u w=83.3333u" in str(subcircuit)
 
 
 def test_processes_are_found_by_name() -> None:
@@ -115,6 +115,36 @@ def test_design_points(
     assert current[2] / 10 == pytest.approx(point.current_per_square_ampere, rel=0.08)
 
 
+@pytest.mark.parametrize(
+    ("process", "kind", "area", "side", "gate_side"),
+    [
+        ("gf180mcu", "nfet", 0.96797e-3, 0.15663e-9, 0.59903e-9),
+        ("gf180mcu", "pfet", 0.94344e-3, 0.15078e-9, 0.4794e-9),
+        ("generic180", "nfet", 0.9e-3, 0.3e-9, 0.3e-9),
+        ("generic180", "pfet", 0.9e-3, 0.3e-9, 0.3e-9),
+        ("sky130", "nfet", 0.84698656e-3, 0.0864309e-9, 0.0547776e-9),
+    ],
+)
+def test_junction_capacitance(
+    process: str, kind: str, area: float, side: float, gate_side: float
+) -> None:
+    """Of a drain at 0 V: C = CJ W E + CJSW (W + 2 E) + CJSWG W, from the card's F/m2 and F/m; the
+    card's temperature is 2 to 5 K from here, and its W a little less.
+    """
+    at, width = find_process(process)(), 10e-6
+    circuit = Circuit("junction")
+    at.apply(circuit)
+    circuit.V("drain", "drain", circuit.gnd, 0)
+    getattr(at, kind)(circuit, "device", ("drain", "0", "0", "0"), width, LENGTH_METRE)
+    vectors = NgspiceSession.start().analyse(
+        f"{circuit}.save @m.xdevice.m0[capbd] @m.xdevice.m0[capbs]\n.op\n.end\n"
+    )
+    extent = at.DIFFUSION_METRE
+    closed = area * width * extent + side * (width + 2 * extent) + gate_side * width
+    for junction in ("capbd", "capbs"):
+        assert vectors[f"@m.xdevice.m0[{junction}]"][0] == pytest.approx(closed, rel=0.01)
+
+
 @EVERY
 def test_access_transistor(process: Process) -> None:
     """The resistance that the cell's conductance is corrected with."""
@@ -126,7 +156,7 @@ def test_access_transistor(process: Process) -> None:
     circuit.V("drop", "drain", "source", 1e-3)
     circuit.X(
         "access", access.model, "drain", "word", "source", circuit.gnd,
-        w=f"{access.width_metre * 1e6}u", l=f"{access.length_metre * 1e6}u",
+        **access.parameters,
     )  # fmt: skip
     current = -NgspiceSession.start().analyse(f"{circuit}.op\n.end\n")["vdrop#branch"][0]
     assert 1e-3 / current == pytest.approx(access.on_ohm, rel=0.02)
