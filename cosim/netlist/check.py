@@ -11,14 +11,6 @@ from pathlib import Path
 from cosim.netlist.finding import ERROR, NOT_WAIVABLE, RULES, Finding, found
 from cosim.netlist.model import Parsed
 from cosim.netlist.parse import parse
-from cosim.netlist.rules.analyses import analyses
-from cosim.netlist.rules.bounds import bounds
-from cosim.netlist.rules.names import names
-from cosim.netlist.rules.parameters import parameters
-from cosim.netlist.rules.text import text_rules
-from cosim.netlist.rules.topology import topology
-from cosim.netlist.rules.values import values
-from cosim.netlist.rules.waveforms import waveforms
 
 
 def check(text: str, path: Path | None = None, allow: Iterable[str] = ()) -> list[Finding]:
@@ -33,6 +25,16 @@ def check(text: str, path: Path | None = None, allow: Iterable[str] = ()) -> lis
 
 def check_parsed(parsed: Parsed, allow: Iterable[str] = ()) -> list[Finding]:
     """As `check`, of a netlist that has been read."""
+    # A command imports this module to say what its worker shall do; networkx alone is 0.3 s there.
+    from cosim.netlist.rules.analyses import analyses
+    from cosim.netlist.rules.bounds import bounds
+    from cosim.netlist.rules.names import names
+    from cosim.netlist.rules.parameters import parameters
+    from cosim.netlist.rules.text import text_rules
+    from cosim.netlist.rules.topology import topology
+    from cosim.netlist.rules.values import values
+    from cosim.netlist.rules.waveforms import waveforms
+
     findings = set(parsed.problems)
     for rules in (text_rules, names, parameters, values, topology, analyses, waveforms, bounds):
         findings.update(rules(parsed))
