@@ -18,6 +18,13 @@ NETLIST = {"networkx", "pydantic", "PySpice"}
 """What a netlist needs; pydantic comes with the command line's library, typer."""
 
 DIVIDER = "divider\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n.op\n.end\n"
+DERIVATIVES = """
+import sys, numpy, torch
+from cosim import Block
+block = Block(lambda v: v[:1] + 2 * torch.relu(v[1:]), ["a", "b"], ["y"])
+jacobian = block.function.tangents(0.0, numpy.ones(2))[1]
+print(jacobian.tolist(), "torch._dynamo" in sys.modules)
+"""
 SPY = """
 import atexit, json, os, sys
 atexit.register(lambda: open(os.environ["COSIM_TEST_MODULES"] + f"/{os.getpid()}", "w").write(
@@ -62,6 +69,14 @@ def test_a_command_imports_what_it_uses(
 ) -> None:
     (tmp_path / "divider.cir").write_text(DIVIDER)
     assert imported(tmp_path, *arguments) <= allowed
+
+
+def test_derivatives_of_a_module_need_no_compiler_of_torch() -> None:
+    """`torch.func` imports it, which takes a second."""
+    said = subprocess.run(
+        [sys.executable, "-c", DERIVATIVES], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    assert said == "[[1.0, 2.0]] False\n"
 
 
 def test_every_public_name_is_there() -> None:

@@ -36,7 +36,7 @@ class Block:
             alone, 0 included, which ngspice meets exactly, and its output held in between.
         initial: output volts before the first sample, at the operating point; one, or [outputs].
         jacobian: d output / d input [outputs, inputs] as a callable of the same parameters, for
-            the scheme `linearised`. Without: `torch.func` for torch, else central differences,
+            the scheme `linearised`. Without: `torch.autograd` for torch, else central differences,
             which call the function 2 inputs + 1 times.
         discontinuous: its output jumps (a relay, a comparator): it is held between points,
             whatever the scheme.

@@ -83,6 +83,9 @@ def test_modules_as_they_are(module: nn.Module, tolerance: float) -> None:
     assert value.dtype == jacobian.dtype == by_time.dtype == np.float64
 
 
+ONE = nn.Parameter(torch.ones((), dtype=torch.float64))
+
+
 @pytest.mark.parametrize(
     "function",
     [
@@ -90,6 +93,8 @@ def test_modules_as_they_are(module: nn.Module, tolerance: float) -> None:
         lambda v: [np.sin(v[0]) * v[1]],
         lambda v: float(np.sin(v[0]) * v[1]),
         lambda v: torch.sin(v[0]) * v[1],
+        lambda v: torch.sin(v[0].detach()) * v[1].detach(),  # nothing left to differentiate
+        lambda v: torch.sin(v[0].detach()) * v[1].detach() * ONE,  # but what is no voltage
         lambda time, v: torch.sin(v[0]) * v[1] + 0 * time,
         lambda t, v: np.array([np.sin(v[0]) * v[1] * (1 + 0 * t)]),
     ],
