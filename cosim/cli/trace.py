@@ -218,7 +218,7 @@ def _serve(path: Path) -> None:
     from cosim.report.page.server import PageServer
 
     with PageServer(path) as server, interruptible("The run goes on."):
-        console.print(f"page     {server.address}", highlight=False, soft_wrap=True, markup=False)
+        console.print(f"page     {server.address}", highlight=False, soft_wrap=True)
         console.print("Whoever has this address, on this machine, sees the run. Ctrl-C ends it.")
         server.serve_forever()
 

@@ -114,12 +114,17 @@ class Block:
         if snapshot:
             self.function = cloudpickle.loads(snapshot)
 
+    def copied_function(self) -> Function:
+        """A copy of its function with its state, to be asked without an effect on the block."""
+        copied: Function = cloudpickle.loads(cloudpickle.dumps(self.function))
+        return copied
+
     def fingerprint(self) -> str:
         """Of what it answers, asked of a copy at fixed times and voltages, to nine digits: other
         weights or another function have another one, and it is the same in another process.
         """
         block = copy.copy(self)
-        block.function = cloudpickle.loads(cloudpickle.dumps(self.function))
+        block.function = self.copied_function()
         block.reset()
         generator = np.random.default_rng(0)
         digest = hashlib.sha256()

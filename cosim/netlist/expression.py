@@ -28,6 +28,7 @@ _TOKENS = re.compile(
     r"(\*\*|<=|>=|==|!=|<>|&&|\|\||[-+*/%^<>?:(),!]))",
     re.IGNORECASE,
 )
+_FUNCTION = re.compile(r"\.func\s+(\w+)\s*\([^()]*\)\s*=?(.*)", re.IGNORECASE | re.DOTALL)
 _DEFINITION = re.compile(r"(?<![\w.<>=!])([a-z_]\w*)\s*(\([^()]*\))?\s*=(?!=)", re.IGNORECASE)
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -256,3 +257,13 @@ def definitions(text: str) -> list[tuple[str, str, bool]]:
         (head[1].lower(), text[head.end() : end].strip(" \t,"), head[2] is not None)
         for head, end in zip(heads, ends, strict=True)
     ]
+
+
+def function_bodies(statement: str) -> dict[str, str]:
+    """Bodies by name of the functions that a `.func`, `.param` or `.csparam` line defines."""
+    word, _, rest = statement.partition(" ")
+    if match := _FUNCTION.match(statement):
+        return {match[1].lower(): match[2]}
+    if word.lower() not in (".param", ".csparam"):
+        return {}
+    return {name: body for name, body, is_function in definitions(rest) if is_function}

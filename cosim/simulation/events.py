@@ -13,6 +13,7 @@ import numpy as np
 
 from cosim.engine.session import NgspiceSession
 from cosim.errors import CosimError
+from cosim.netlist.expression import function_bodies
 from cosim.netlist.reading import statements
 
 FINE_STEPS, MOST_STEPS = 20_000, 200_000
@@ -20,7 +21,6 @@ MISSED_PART = 0.08
 """Of a source's range: as much is missing of a sine of eight steps a period."""
 
 _SMOOTH = re.compile(r"\b(sin|sffm|am|exp)\s*[( ]", re.IGNORECASE)
-_FUNCTION = re.compile(r"\.func\s+(\w+)\s*\([^)]*\)(.*)", re.IGNORECASE)
 _READ = re.compile(r"\b[vi]\s*\([^()]*\)", re.IGNORECASE)
 _EXPRESSION = re.compile(
     r"\b[vi]\s*=\s*(.*)$|\bvalue\s*=?\s*(.*)$|\bvol\s*=\s*(.*)$", re.IGNORECASE
@@ -126,8 +126,11 @@ def leapt_over(fine_second: np.ndarray, values: np.ndarray, time_second: np.ndar
 
 def _timed(circuit: str) -> re.Pattern[str]:
     """Words by which an expression depends on time: functions of the user's, too."""
-    bodies = [match.groups() for _, one in statements(circuit, titled=True)
-              if (match := _FUNCTION.match(one))]  # fmt: skip
+    bodies = [
+        pair
+        for _, statement in statements(circuit, titled=True)
+        for pair in function_bodies(statement).items()
+    ]
     words: set[str] = set()
     more = {"time", "pwl"}
     while more:

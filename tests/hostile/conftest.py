@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.hostile.outside import Outside
+from tests.trace.recordings import record
 
 LONGEST_SECOND = 5.0
 MOST_GROWTH_KILOBYTE = 200_000
@@ -24,3 +25,11 @@ def bait(tmp_path: Path) -> Iterator[Outside]:
     outside.close()
     assert time.process_time() - started < LONGEST_SECOND
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < MOST_GROWTH_KILOBYTE
+
+
+@pytest.fixture(scope="package")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sound trace, to be copied and spoilt."""
+    path = tmp_path_factory.mktemp("good") / "run.h5"
+    record(path, 500)
+    return path

@@ -13,7 +13,6 @@ from cosim.errors import TraceError
 from cosim.trace import Trace
 from cosim.trace.exchange import export_trace
 from tests.hostile.outside import Outside
-from tests.trace.recordings import record
 
 PLACES = (
     "time", "signals/integrator_0/out", "signals/integrator_0", "signals", "coupling/time",
@@ -71,13 +70,6 @@ ATTACKS: dict[str, Callable[[h5py.File, str, str], None]] = {
     "virtual dataset": _virtual, "circle of links": _circle, "link to the root": _self,
     "10^15 points": _huge, "text": _text, "complex": _complex, "300 groups": _deep,
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("good") / "run.h5"
-    record(path, 500)
-    return path
 
 
 @pytest.fixture(scope="module")

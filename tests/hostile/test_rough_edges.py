@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 
 from cosim.cli import app
 from cosim.errors import CosimError
-from tests.trace.recordings import record
 
 COMMANDS = (
     ["info"], ["plot", "-o", "a.png"], ["export", "a.vcd"], ["tail"],
@@ -48,13 +47,6 @@ CHANGES = {
     "inf": _all_values(-np.inf), "a unit of markup": _unit("[/nope]"),
     "a unit of math": _unit("$\\frac{$"), "a unit that escapes": _unit("\x1b[2J"),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("good") / "run.h5"
-    record(path, 50)
-    return path
 
 
 @pytest.mark.parametrize("change", CHANGES)

@@ -11,6 +11,7 @@ import pytest
 from cosim.errors import CosimError
 from cosim.simulation.analysis import simulate
 from cosim.simulation.confirm import worst_difference
+from cosim.simulation.events import waits_for_time
 from cosim.simulation.frozen import frozen
 
 MODELS = ".model n nmos vto=0.5 kp=2e-4\n.model p pmos vto=-0.5 kp=1e-4\n.model d d\n"
@@ -152,6 +153,13 @@ def test_without_confirmation_the_ridge_is_kept(tmp_path: Path) -> None:
     answer = simulate(text(LATCH + ".op"), tmp_path / "a.cir", confirmed=False)
     assert answer.vectors["q"][0] == pytest.approx(1.5)
     assert answer.confirmation.how == ""
+
+
+@pytest.mark.parametrize("definition", [".func f(x)={x*g(time)}", ".param f(x)='x*g(time)'"])
+def test_a_function_of_time_is_one_however_it_is_defined(definition: str) -> None:
+    circuit = f"t\n.func g(x) {{x*x}}\n{definition}\nB1 a 0 V=f(1)\nR1 a 0 1\n"
+    assert waits_for_time(circuit)
+    assert not waits_for_time(circuit.replace("g(time)", "g(2)"))
 
 
 def test_sources_stand_still_when_kicked() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 
 from cosim.netlist.elements import tokens_of
-from cosim.netlist.expression import constant, definitions, read_expression
+from cosim.netlist.expression import constant, function_bodies, read_expression
 from cosim.netlist.finding import Finding, found
 from cosim.netlist.model import Parsed, Scope
 from cosim.netlist.statement import Statement
@@ -18,7 +18,6 @@ from cosim.netlist.statement import Statement
 MOST_POINTS, MOST_CALLS = 1e8, 10_000
 """Of an analysis, and of functions in a function, theirs counted too."""
 
-_FUNCTION = re.compile(r"\.func\s+(\w+)\s*\([^()]*\)\s*=?(.*)", re.IGNORECASE | re.DOTALL)
 _CALL = re.compile(r"([a-z_]\w*)\s*\(", re.IGNORECASE)
 
 Calls = Mapping[str, tuple[Statement, list[str]]]
@@ -112,15 +111,11 @@ def _ratio(span: float, step: float) -> float:
 
 def _calls(parsed: Parsed) -> Calls:
     """By function: where it is defined, and the functions in its body, each as often as there."""
-    bodies = {}
-    for statement in parsed.statements:
-        word, _, rest = statement.text.partition(" ")
-        if match := _FUNCTION.match(statement.text):
-            bodies[match[1].lower()] = statement, match[2]
-        elif word.lower() in (".param", ".csparam"):
-            for name, body, is_function in definitions(rest):
-                if is_function:
-                    bodies[name] = statement, body
+    bodies = {
+        name: (statement, body)
+        for statement in parsed.statements
+        for name, body in function_bodies(statement.text).items()
+    }
     return {
         name: (statement, [call.lower() for call in _CALL.findall(body) if call.lower() in bodies])
         for name, (statement, body) in bodies.items()

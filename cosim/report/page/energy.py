@@ -9,11 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosim.netlist.model import Element, Scope
+from cosim.netlist.model import GROUND, Element, Scope
 from cosim.netlist.numbers import number
 from cosim.trace import Trace
-
-GROUNDS = ("0", "gnd")
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ def energies(trace: Trace, top: Scope) -> list[Energy]:
     supplies = {
         sources[name].nodes[0]: volt
         for name, volt in volts.items()
-        if sources[name].nodes[1] in GROUNDS
+        if sources[name].nodes[1] == GROUND
     }
     time_second = trace.time_second
     span = float(np.ptp(time_second)) if len(time_second) else 0.0
@@ -41,7 +39,7 @@ def energies(trace: Trace, top: Scope) -> list[Energy]:
     for signal, name in _currents(trace, volts) if span else ():
         plus, minus = sources[name].nodes
         charge = float(np.trapezoid(trace[signal].values, time_second))
-        if minus in GROUNDS:  # its current goes into the positive node
+        if minus == GROUND:  # its current goes into the positive node
             joule, to = -volts[name] * charge, "all"
         elif volts[name] == 0 and plus in supplies:
             joule, to = supplies[plus] * charge, _on(top, minus)
