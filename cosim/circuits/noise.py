@@ -3,7 +3,8 @@
 The reverse SDE adds sqrt(beta) dw to the state. Held over h = 1/updates of tau, an increment of
 variance h is a rate of standard deviation 1/sqrt(h) = sqrt(updates). The source carries
 volt_per_unit * draw, draw ~ N(0, 1); the gain sqrt(updates) is in the summing resistor, so that
-the source stays within the supplies. The published bench holds its noise too (fact sheet,
+the source stays within the supplies. It is 0 in the precharge, so that all solves of a circuit
+have the same operating point. The published bench holds its noise too (fact sheet,
 section 4).
 
 `add_held_noise` plays draws that are known, so the solve repeats bit for bit and software can
@@ -13,30 +14,42 @@ Source: Kloeden and Platen, Numerical Solution of Stochastic Differential Equati
 (piecewise constant driving process); ngspice manual, section 4.1.7 (TRNOISE).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
 from cosim.circuits.timing import Timing
-from cosim.netlist.waveform import piecewise_linear
+from cosim.netlist.waveform import behavioural_waveform, piecewise_linear
 
-EDGE_PART = 0.05
-"""Of the hold time: between two draws the source ramps, centred on the boundary, so that each
-increment keeps its integral but for half an edge of its neighbours."""
+EDGE_PART = 1 / 3
+"""Of the hold time: between two draws the source ramps, centred on the boundary. The reference
+solution carries the same shape (`cosim.diffusion.score.held`). Steep edges cost ngspice several
+steps each.
+"""
 
 
 def add_held_noise(
-    circuit: Circuit, node: str, reference: str, draws: np.ndarray, timing: Timing
+    circuit: Circuit,
+    node: str,
+    reference: str,
+    draws: np.ndarray,
+    timing: Timing,
+    breakpoints: bool = True,
 ) -> None:
-    """Drive `node` against `reference` by draws [updates] held one after the other."""
+    """Drive `node` against `reference` by draws [updates] held one after the other.
+
+    Args:
+        breakpoints: whether ngspice has a point at each corner. Without them its steps have to be
+            shorter than a ramp.
+    """
     hold = timing.solve_second / len(draws)
     edge = EDGE_PART * hold / 2
-    boundaries = timing.precharge_second + hold * np.arange(1, len(draws))
+    boundaries = timing.precharge_second + hold * np.arange(len(draws))
     time = np.concatenate([[0.0], np.stack([boundaries - edge, boundaries + edge], axis=1).ravel()])
-    piecewise_linear(
-        circuit, node, reference, time, timing.volt_per_unit * np.repeat(draws, 2)[:-1]
-    )
+    volt = timing.volt_per_unit * np.concatenate([[0.0, 0.0], np.repeat(draws, 2)[:-1]])
+    drive = piecewise_linear if breakpoints else behavioural_waveform
+    drive(circuit, node, reference, time, volt)
 
 
 class TransientNoise(SubCircuit):
@@ -64,3 +77,8 @@ class WienerNoise:
 
     updates: int
     draws: np.ndarray | None = None
+
+    @property
+    def silent(self) -> "WienerNoise":
+        """The same sources, all draws 0."""
+        return self if self.draws is None else replace(self, draws=np.zeros_like(self.draws))

@@ -1,8 +1,8 @@
 """How exactly ngspice solves: presets, whose numerical error is measured in the manual.
 
-There are two classes of circuit. One is stepped with torch or has ideal blocks: its own error is
-small, and steps carry the coupling. The other has a score network of transistors: its own error is
-some 0.5 % of range, and each step costs a thousand BSIM4 evaluations.
+There are three classes of circuit. One is stepped with torch or has ideal blocks: its own error is
+small, and steps carry the coupling. Another has a score network of transistors: its own error is
+some 0.5 % of range, and each step costs a thousand BSIM4 evaluations. The third is that with noise.
 """
 
 from dataclasses import dataclass
@@ -21,10 +21,15 @@ class Preset(StrEnum):
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Error control of a transient, and its largest step."""
+    """Error control of a transient, and its largest step.
+
+    Attributes:
+        hold_part: of a hold of the noise: what the largest step is, where that is less.
+    """
 
     tolerances: Tolerances
     step_second: float
+    hold_part: float | None = None
 
 
 SMALL = {
@@ -36,7 +41,19 @@ SMALL = {
 
 TRANSISTORS = {
     Preset.DRAFT: Accuracy(Tolerances(1e-3, 1e-5, 1e-10, trtol=100.0), 500e-9),
-    Preset.STANDARD: Accuracy(Tolerances(1e-4, 1e-6, 1e-11, trtol=50.0), 200e-9),
+    Preset.STANDARD: Accuracy(Tolerances(3e-5, 3e-7, 3e-12, trtol=50.0), 200e-9),
     Preset.REFERENCE: Accuracy(Tolerances(1e-6, 1e-9, 1e-14), 10e-9),
 }
 """Of score networks of transistors."""
+
+TRANSISTORS_AND_NOISE = {
+    Preset.DRAFT: Accuracy(Tolerances(1e-3, 1e-5, 1e-10, trtol=500.0), 500e-9, 1 / 3),
+    Preset.STANDARD: Accuracy(Tolerances(1e-4, 1e-6, 1e-11, trtol=500.0), 200e-9, 1 / 4),
+    Preset.REFERENCE: Accuracy(Tolerances(1e-6, 1e-9, 1e-14), 10e-9, 1 / 10),
+}
+"""Of these with held noise, which has no breakpoints: each would cost as much as ten points.
+
+Steps are equal, whatever ngspice's estimate (`trtol`): then what the trapezoidal rule takes from a
+draw where it does not meet a ramp, it gives to the next. Unequal steps lose a part of each draw, so
+that a lower `trtol` gives more points and larger errors.
+"""

@@ -17,7 +17,7 @@ from pydantic import (
 
 from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.opamp import TOPOLOGIES
-from cosim.diffusion.accuracy import SMALL, TRANSISTORS, Accuracy, Preset
+from cosim.diffusion.accuracy import SMALL, TRANSISTORS, TRANSISTORS_AND_NOISE, Accuracy, Preset
 from cosim.diffusion.circuit.mapping import ConductanceWindow
 from cosim.diffusion.fidelities import BlockFidelities
 from cosim.diffusion.scaling import RISE_SECOND, RISING_PRECHARGE_SECOND, Scaling
@@ -223,7 +223,10 @@ class RunConfig(Section):
 
     @property
     def _accuracy(self) -> Accuracy:
-        return (TRANSISTORS if self.rises else SMALL)[self.accuracy.preset]
+        held = self.equation == "sde" and self.noise.source == "held"
+        smooth = held and self.fidelity.dac is Fidelity.IDEAL
+        noisy = TRANSISTORS_AND_NOISE if smooth else TRANSISTORS
+        return (noisy if self.rises else SMALL)[self.accuracy.preset]
 
     @property
     def tolerances(self) -> Tolerances:
@@ -233,19 +236,21 @@ class RunConfig(Section):
     @property
     def step_second(self) -> float:
         """The largest step."""
-        if self.coupling.step_second is not None:
-            return self.coupling.step_second
-        return self._accuracy.step_second
+        accuracy = self._accuracy
+        longest = self.coupling.step_second or accuracy.step_second
+        if accuracy.hold_part is None:
+            return longest
+        return min(longest, accuracy.hold_part * self.scaling.solve_second / self.noise.updates)
 
     @property
     def rises(self) -> bool:
         """Whether initial conditions rise in the precharge from an operating point at x = 0: that
-        of a score network of transistors is known there alone. Noise moves it, so that of the SDE
-        is not kept.
+        of a score network of transistors is known there alone.
         """
-        network = (self.fidelity.transimpedance, self.fidelity.relu)
-        analog = self.equation == "ode" and self.score != "torch"
-        return analog and Fidelity.TRANSISTOR in network
+        return self.score != "torch" and Fidelity.TRANSISTOR in (
+            self.fidelity.transimpedance,
+            self.fidelity.relu,
+        )
 
     @model_validator(mode="after")
     def _precharge_long_enough(self) -> "RunConfig":

@@ -145,8 +145,8 @@ class Plan:
         return design.score_source(port)
 
     def _netlist(self, design: Design, score: ScoreSource, sample: int | None) -> Netlist:
-        """From a sample's initial state; None: from x = 0."""
-        states, noise = self.problem.initial_states, self.problem.noise(sample or 0)
+        """From a sample's initial state; None: from x = 0, and no noise."""
+        states, noise = self.problem.initial_states, self.problem.noise(sample)
         state = np.zeros(states.shape[1]) if sample is None else states[sample]
         return design.solver.netlist(state, score, self.config.step_second, noise)
 
@@ -214,7 +214,7 @@ class Plan:
             )
 
     def _at_rest(self, design: Design) -> str:
-        """The netlist whose operating point is that of all samples: x = 0."""
+        """The netlist whose operating point is that of all samples: x = 0, and no noise yet."""
         return str(self._netlist(design, self._source(design), None))
 
     def continued(

@@ -7,7 +7,8 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from cosim.circuits.noise import WienerNoise
+from cosim.circuits.fidelity import Fidelity
+from cosim.circuits.noise import EDGE_PART, WienerNoise
 from cosim.diffusion.config import RunConfig
 from cosim.diffusion.score.network import ConditionalScoreNetwork, GuidedScore, Score, ScoreNetwork
 from cosim.diffusion.score.sampling import (
@@ -94,12 +95,18 @@ class Problem:
         drawn = initial_states(ensemble.samples, self.network.states, ensemble.seed)
         return (self.task.start_deviation * drawn).numpy()
 
-    def noise(self, sample: int) -> WienerNoise | None:
-        """A sample's noise; None for the probability-flow equation."""
+    def noise(self, sample: int | None) -> WienerNoise | None:
+        """A sample's noise, or of none: silence; None for the probability-flow equation."""
         if self.config.equation == "ode":
             return None
         own = self.config.noise.source == "transient"
-        return WienerNoise(self.config.noise.updates, None if own else self.draws(sample))
+        noise = WienerNoise(self.config.noise.updates, None if own else self.draws(sample or 0))
+        return noise.silent if sample is None else noise
+
+    @property
+    def edge_part(self) -> float:
+        """Of an update: how long held noise ramps from draw to draw. Converters have steps."""
+        return EDGE_PART if self.config.fidelity.dac is Fidelity.IDEAL else 0.0
 
     def draws(self, sample: int) -> np.ndarray | None:
         """A sample's noise [updates, states]; None for the probability-flow equation."""
@@ -127,7 +134,7 @@ class Problem:
         if noise is None:
             return reference_solution(self.network, sde, state, tau)
         if noise.draws is not None:
-            return held_noise_solution(self.network, sde, state, tau, noise.draws)
+            return held_noise_solution(self.network, sde, state, tau, noise.draws, self.edge_part)
         assert noise_unit is not None
         return driven_solution(self.network, sde, state, tau, np.sqrt(noise.updates) * noise_unit)
 

@@ -83,6 +83,7 @@ class Judge:
             problem.task.sampling_sde,
             problem.initial_states[samples],
             problem.all_draws(samples),
+            problem.edge_part,
         )
 
 

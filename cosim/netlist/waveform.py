@@ -1,4 +1,4 @@
-"""Independent voltage sources whose value is a waveform, at full double precision."""
+"""Voltage sources whose value is a waveform, at full double precision."""
 
 import numpy as np
 from PySpice.Spice.Netlist import Netlist
@@ -25,6 +25,19 @@ def piecewise_linear(
     """
     lines = "\n+ ".join(pair_lines(time_second, volt, digits))
     netlist.V(node, node, reference, f"PWL({lines})")
+
+
+def behavioural_waveform(
+    netlist: Netlist, node: str, reference: str, time_second: np.ndarray, volt: np.ndarray
+) -> None:
+    """As `piecewise_linear`, without breakpoints, each of which costs ngspice several short steps:
+    its longest step has to be short against the waveform.
+    """
+    # The function goes on with its first and last slope (ngspice 46, `ptfuncs.c`), so they are 0.
+    time_second = np.concatenate([[time_second[0] - 1], time_second, [time_second[-1] + 1]])
+    volt = np.concatenate([volt[:1], volt, volt[-1:]])
+    pairs = ",\n+ ".join(line.replace(" ", ",") for line in pair_lines(time_second, volt))
+    netlist.B(node, node, reference, voltage_expression=f"pwl(time,\n+ {pairs})")
 
 
 def pair_lines(time_second: np.ndarray, volt: np.ndarray, digits: int = 17) -> list[str]:

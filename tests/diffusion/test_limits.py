@@ -145,6 +145,7 @@ def test_paths_of_all_samples_are_those_of_each(equation: str, tolerance: float)
         problem.task.sampling_sde,
         problem.initial_states,
         np.stack(draws, axis=1) if draws else None,
+        problem.edge_part,
     )
     tau = np.linspace(0, 1, 333)
     exact = problem.reference(1, tau)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from cosim.diffusion.score.held import HeldNoise
 from cosim.diffusion.score.sampling import (
     driven_euler,
     driven_solution,
@@ -84,6 +85,28 @@ def test_driven_solution_is_the_held_noise_solution_for_constant_rates() -> None
     tau = np.linspace(0, 1, 201)
     held = held_noise_solution(GaussianScore(), SDE, start, tau, draws)  # type: ignore[arg-type]
     rates = np.repeat(np.sqrt(2) * draws[:1], len(tau), axis=0)
+    driven = driven_solution(GaussianScore(), SDE, start, tau, rates)  # type: ignore[arg-type]
+    np.testing.assert_allclose(driven, held, atol=1e-6)
+
+
+def test_ramps_between_draws_keep_their_sum() -> None:
+    """Each takes from a draw what it gives to its neighbour; the first ramp begins before."""
+    draws = noise_draws(0, updates=10, states=2, seed=3)
+    sharp, ramped = (HeldNoise.of(draws, part) for part in (0.0, 1 / 3))
+    for shape in (sharp, ramped):
+        assert shape.tau[0] == 0 and shape.tau[-1] == 1 and (np.diff(shape.tau) >= 0).all()
+    sums = [np.trapezoid(shape.rates, shape.tau, axis=0) for shape in (sharp, ramped)]
+    np.testing.assert_allclose(sums[0], draws.sum(axis=0) / np.sqrt(10))
+    missing = draws[0] / np.sqrt(10) / 24
+    np.testing.assert_allclose(sums[0] - sums[1], missing)
+
+
+def test_held_noise_with_ramps_is_followed_like_a_recorded_one() -> None:
+    start, draws = np.array([1.0, -2.0]), noise_draws(0, updates=5, states=2, seed=3)
+    tau = np.linspace(0, 1, 601)
+    held = held_noise_solution(GaussianScore(), SDE, start, tau, draws, 1 / 3)  # type: ignore[arg-type]
+    shape = HeldNoise.of(draws, 1 / 3)
+    rates = np.stack([np.interp(tau, shape.tau, rate) for rate in shape.rates.T], axis=1)
     driven = driven_solution(GaussianScore(), SDE, start, tau, rates)  # type: ignore[arg-type]
     np.testing.assert_allclose(driven, held, atol=1e-6)
 

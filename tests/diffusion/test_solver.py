@@ -67,6 +67,27 @@ def test_reverse_sde_follows_its_noise(opamp: Fidelity, tolerance: float, tmp_pa
     assert np.abs(np.diff(outcome.solve.reference, axis=0)).sum() > 3  # it is driven
 
 
+@pytest.mark.parametrize("updates", [200, 1000])
+def test_noise_of_transistors_has_short_steps_in_place_of_breakpoints(updates: int) -> None:
+    """Without either, a step could leap over a draw."""
+    base = {"name": "test", "task": "circle", "equation": "sde", "noise": {"updates": updates}}
+    fidelity = {"opamp": "ideal", "relu": "transistor"}
+    coupled, whole, given, converted = (
+        Run(parse(base | sections, "the test")).plan
+        for sections in (
+            {"fidelity": fidelity},
+            {"fidelity": fidelity, "score": "analog"},
+            {"fidelity": fidelity, "score": "analog", "coupling": {"step_second": 1e-6}},
+            {"fidelity": fidelity | {"dac": "macro"}, "score": "analog"},
+        )
+    )
+    assert "Vnoise_0 noise_0 analog_ground PWL(" in str(coupled.netlist)
+    assert "Bnoise_0 noise_0 analog_ground v=pwl(time," in str(whole.netlist)
+    hold = 20e-6 / updates
+    steps = [plan.netlist.transient.step_second for plan in (coupled, whole, given, converted)]
+    np.testing.assert_allclose(steps, [50e-9, hold / 4, hold / 4, 200e-9])
+
+
 def run_of(tmp_path: Path, **sections: object) -> Outcome:
     """A run of the tables of a run file, with ideal op-amps unless they say otherwise."""
     values = {"name": "test", "task": "circle", "fidelity": {"opamp": "ideal"}} | sections

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PySpice.Spice.Netlist import Circuit
 
 from cosim.characterise.bench import Measured
 from cosim.characterise.dac import FULL_SCALE_VOLT, DacBench
@@ -13,7 +14,10 @@ from cosim.characterise.noise import HOLD_SECOND, RMS_VOLT, NoiseBench
 from cosim.characterise.voltage_reference import VoltageReferenceBench
 from cosim.circuits.dac import DacSpec, dac
 from cosim.circuits.fidelity import Fidelity
+from cosim.circuits.noise import EDGE_PART, add_held_noise
 from cosim.circuits.voltage_reference import VoltageReferenceSpec
+from cosim.diffusion.scaling import Scaling
+from cosim.diffusion.score.held import HeldNoise
 from cosim.engine.session import NgspiceSession
 from cosim.process.gf180mcu import GF180MCU
 from cosim.process.process import Process, processes
@@ -72,6 +76,24 @@ def test_noise_is_white_gaussian_and_its_integral_brownian() -> None:
     assert abs(values["excess_kurtosis"]) < 0.15
     assert abs(values["successive_correlation"]) < 0.02
     assert values["largest_correlation"] < 0.17  # 5 sigma of 1 / sqrt(1000)
+
+
+@pytest.mark.parametrize("breakpoints", [True, False])
+def test_held_noise_is_what_the_reference_solution_is_driven_by(breakpoints: bool) -> None:
+    """At every point of a transient: 0 in the precharge, ramps, and the last draw to the end."""
+    scaling, draws = Scaling(), np.random.default_rng(0).standard_normal(20)
+    circuit = Circuit("held noise")
+    add_held_noise(circuit, "noise", circuit.gnd, draws, scaling, breakpoints)
+    netlist = f"{circuit}.tran 100n {scaling.stop_second} 0 100n\n.end\n"
+    found = NgspiceSession.start().analyse(netlist)
+    held = HeldNoise.of(draws, EDGE_PART)
+    tau = (found["time"] - scaling.precharge_second) / scaling.solve_second
+    expected = np.interp(tau, held.tau, held.rates) * scaling.volt_per_unit / np.sqrt(20)
+    expected[tau < 0] = 0
+    away = np.abs(tau) > EDGE_PART / 40  # the first ramp begins in the precharge
+    np.testing.assert_allclose(found["noise"][away], expected[away], atol=1e-9)
+    corners = np.abs(found["time"][:, None] - scaling.time_second(held.tau[1:-2])).min(axis=0)
+    assert (corners.max() < 1e-15) == breakpoints
 
 
 def reference(process: Process, fidelity: Fidelity = Fidelity.TRANSISTOR) -> Measured:

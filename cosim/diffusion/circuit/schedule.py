@@ -65,6 +65,7 @@ class Schedule:
         converters: hold beta and the noise's draws; None for exact waveforms.
         deviation: by t [n], of the noise that the network's output is divided by; None where it is
             the score itself.
+        breakpoints: whether ngspice has a point at each corner of held noise.
     """
 
     states: int
@@ -73,6 +74,7 @@ class Schedule:
     beta_end: float
     converters: Converters | None
     deviation: Callable[[np.ndarray], np.ndarray] | None = None
+    breakpoints: bool = True
 
     def add_to(self, circuit: Circuit, noise: WienerNoise | None) -> None:
         """Add them; of the reverse SDE with its noise."""
@@ -107,18 +109,20 @@ class Schedule:
             piecewise_linear(circuit, SCORE_RATE, "analog_ground", time, rate)
         if noise is None:
             return
-        tau = np.linspace(0, 1, noise.updates + 1)
-        piecewise_linear(
-            circuit,
+        tau = f"min(max(time-{begin!r},0)/{scaling.solve_second!r},1)"
+        beta = f"{self.beta_start!r}+{tau}*({self.beta_end!r}-{self.beta_start!r})"
+        circuit.B(
+            "half_root_beta",
             "half_root_beta",
             "analog_ground",
-            begin + scaling.solve_second * tau,
-            np.sqrt(self._beta(tau)) / 2,
+            voltage_expression=f"sqrt({beta})/2",
         )
         if noise.draws is not None:
             for index in range(self.states):
                 draws = noise.draws[:, index]
-                add_held_noise(circuit, noise_node(index), "analog_ground", draws, scaling)
+                add_held_noise(
+                    circuit, noise_node(index), "analog_ground", draws, scaling, self.breakpoints
+                )
             return
         hold = scaling.solve_second / noise.updates
         source = TransientNoise("transient_noise", scaling.volt_per_unit, hold)

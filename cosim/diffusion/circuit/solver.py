@@ -140,8 +140,9 @@ class Solver:
             self.process.apply(circuit)
         self._add_supplies(circuit)
         Schedule(
-            self.states, scaling, self.beta_start, self.beta_end, self.converters, self.deviation
-        ).add_to(circuit, noise)
+            self.states, scaling, self.beta_start, self.beta_end, self.converters, self.deviation,
+            breakpoints=not self.rises,
+        ).add_to(circuit, noise)  # fmt: skip
         if self.rises:
             add_rise(circuit, self.integrator.precharge_second(self.switch_on_ohm))
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from cosim.diffusion.score.held import HeldNoise
 from cosim.diffusion.score.network import Score
 from cosim.diffusion.score.sde import Diffusion
 
@@ -50,17 +51,24 @@ class Paths:
 
 
 def paths(
-    network: Score, sde: Diffusion, states: np.ndarray, draws: np.ndarray | None = None
+    network: Score,
+    sde: Diffusion,
+    states: np.ndarray,
+    draws: np.ndarray | None = None,
+    edge_part: float = 0.0,
 ) -> Paths:
     """Solve the probability-flow equation or, with noise, the reverse SDE.
 
     Args:
         network: in float64.
         states: at tau = 0 [samples, states].
-        draws: N(0, 1), each held for 1/updates of tau [updates, samples, states].
+        draws, edge_part: as of `HeldNoise.of` [updates, samples, states].
     """
     updates = 1 if draws is None else len(draws)
     each = math.ceil(STEPS / updates)  # so that no step crosses an update
+    if edge_part:  # nor a ramp's end
+        parts = round(2 / edge_part)
+        each = parts * math.ceil(each / parts)
     steps = each * updates
     x = torch.from_numpy(np.asarray(states, dtype=float))
     solved, first_slopes, last_slopes = [x], [], []
@@ -71,10 +79,12 @@ def paths(
         flow = sde.flow if draws is None else sde.reverse_drift
         return flow(x, score, tau)
 
+    held = None if draws is None else HeldNoise.of(draws, edge_part)
+
     def noise(number: int, now: float) -> torch.Tensor | float:
-        if draws is None:
+        if held is None:
             return 0.0
-        rate = math.sqrt(updates) * torch.from_numpy(draws[number // each])
+        rate = torch.from_numpy(held.line((number + 0.5) / steps)(now))
         return sde.diffusion(1 - torch.tensor(now, dtype=torch.float64)) * rate
 
     with torch.inference_mode():

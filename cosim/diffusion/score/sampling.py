@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from scipy.integrate import solve_ivp
 
+from cosim.diffusion.score.held import HeldNoise, Line
 from cosim.diffusion.score.network import Score
 from cosim.diffusion.score.sde import Diffusion
 from cosim.errors import ModelError
@@ -85,36 +86,35 @@ def held_noise_solution(
     state: np.ndarray,
     tau: np.ndarray,
     draws: np.ndarray,
+    edge_part: float = 0.0,
 ) -> np.ndarray:
-    """The reverse SDE driven by held noise, solved by RK45 between its updates, which are too short
+    """The reverse SDE driven by held noise, solved by RK45 between its corners, which are too close
     for a higher order.
 
     Args, returns and raises as `reference_solution`, and
-        draws: N(0, 1) [updates, states]; each is held for 1/updates of tau.
+        draws, edge_part: as of `HeldNoise.of` [updates, states].
     """
-    updates = len(draws)
-    rates = np.sqrt(updates) * draws
     solved = np.empty((len(tau), len(state)))
-    interval = np.clip((np.asarray(tau) * updates).astype(int), 0, updates - 1)
+    tau = np.clip(tau, 0.0, 1.0)
     x = np.asarray(state, dtype=float)
-    for number, rate in enumerate(rates):
+    for begin, end, rate in HeldNoise.of(draws, edge_part).lines():
 
-        def drift(tau: float, x: np.ndarray, rate: np.ndarray = rate) -> np.ndarray:
+        def drift(tau: float, x: np.ndarray, rate: Line = rate) -> np.ndarray:
             with torch.inference_mode():
                 now = torch.tensor(tau, dtype=torch.float64)
                 point = torch.from_numpy(x)
                 amplitude = float(sde.diffusion(1 - now))
                 reverse = sde.reverse_drift(point, network(point, 1 - now), now).numpy()
-            return reverse + amplitude * rate
+            return reverse + amplitude * rate(tau)
 
         step = solve_ivp(
-            drift, (number / updates, (number + 1) / updates), x, method="RK45",
-            rtol=HELD_RTOL, atol=HELD_ATOL, dense_output=True,
+            drift, (begin, end), x, method="RK45", rtol=HELD_RTOL, atol=HELD_ATOL,
+            dense_output=True,
         )  # fmt: skip
         _require(step)
-        inside = interval == number
+        inside = (begin <= tau) & (tau <= end)
         if inside.any():
-            solved[inside] = step.sol(np.clip(tau, 0.0, 1.0)[inside]).T
+            solved[inside] = step.sol(tau[inside]).T
         x = step.y[:, -1]
     return solved
 
