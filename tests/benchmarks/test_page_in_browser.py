@@ -176,6 +176,32 @@ def test_a_click_on_a_block_shows_its_signals(chromium: Browser, large: Path) ->
     assert chromium.faults() == []
 
 
+def test_cursors_and_choices_are_told_in_the_list(chromium: Browser, large: Path) -> None:
+    chromium.open(large.as_uri())
+    key = (
+        "document.querySelector('.panels').dispatchEvent(new KeyboardEvent('keydown', {key: '%s'}))"
+    )
+    chromium.value(f"{key % 'a'}; {key % 'ArrowRight'}; {key % 'b'}; 0")
+    rows = "[...document.querySelectorAll('.signals .rows tr')].map(one => one.textContent)"
+    times = chromium.value(rows)[1]
+    assert times.count("µs") == 3 and "kHz" in times  # A, B, and how far they are apart
+    chromium.value(f"{key % 'Escape'}; 0")
+    assert "µs" not in chromium.value(rows)[1]
+    panels = "document.querySelectorAll('.panel').length"
+    assert chromium.value(panels) == 2  # volts and amperes
+    chromium.value(
+        "(() => { const filter = document.querySelector('.signals input[type=search]');"
+        "filter.value = '.n4'; filter.dispatchEvent(new Event('input')); return 0; })()"
+    )
+    assert all(".n4" in one for one in chromium.value(rows)[2:])
+    chosen = "[...document.querySelectorAll('.signals input:checked')]"
+    wait = "await new Promise(done => setTimeout(done, 300))"
+    untick = f"for (const one of {chosen}) {{ {chosen}[0].click(); {wait}; }}"
+    before = chromium.value(f"{chosen}.length")
+    assert chromium.value(f"(async () => {{ {untick}; return {chosen}.length; }})()") < before
+    assert chromium.faults() == []
+
+
 @pytest.mark.parametrize("name", ["light", "dark"])
 def test_axe_has_no_serious_findings(chromium: Browser, large: Path, name: str) -> None:
     theme(chromium, name)

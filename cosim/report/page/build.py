@@ -20,6 +20,9 @@ from markupsafe import Markup
 from cosim.files import make_folder, replacing
 from cosim.report.page.content import View
 
+SCRIPTS = ("writing", "table", "panels", "run", "cloud", "start")
+"""Of the folder `script`, each using those before it."""
+
 BUDGET_BYTE = 5_000_000
 """Of all waveforms, before they are compressed and written as text."""
 
@@ -30,7 +33,7 @@ def page(views: Sequence[View], title: str, *, live: bool = False) -> str:
     Args:
         live: it asks its own server for news.
     """
-    scripts = [_asset("uplot/uPlot.iife.min.js"), _asset("page.js")]
+    scripts = [_asset("uplot/uPlot.iife.min.js"), _script()]
     return (
         _environment()
         .get_template("page.html")
@@ -73,6 +76,13 @@ def _environment() -> Environment:
 @cache
 def _asset(name: str) -> str:
     return files("cosim.report.page").joinpath(name).read_text(encoding="utf8")
+
+
+@cache
+def _script() -> str:
+    """The page's own, its files joined into one function."""
+    parts = (_asset(f"script/{name}.js") for name in SCRIPTS)
+    return "\n".join(['"use strict";', "(() => {", *parts, "})();"])
 
 
 def _policy(scripts: Sequence[str], live: bool) -> str:
