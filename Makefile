@@ -33,7 +33,8 @@ check: setup ## style, types, layers and sizes
 	.venv/bin/python -m pytest -q -s tests/test_house.py
 
 docs: setup ## the manual: every example executed, warnings are errors; results/runs/manual
-	OMP_NUM_THREADS=1 .venv/bin/python -m sphinx -q -W --keep-going cosim/docs results/runs/manual
+	OMP_NUM_THREADS=1 .venv/bin/python -m sphinx -q -W --keep-going -j 2 \
+	  cosim/docs results/runs/manual
 
 figures: setup ## make results/figures again: the blocks, one solve, and 200 samples
 	.venv/bin/cosim figures --jobs 2 --force
