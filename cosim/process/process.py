@@ -105,7 +105,7 @@ class Process(ABC):
             installed. A process whose cards are in the netlist has no use for it.
 
     A subclass gives:
-        N_MODEL, P_MODEL: its 3.3 V transistors (drain, gate, source, bulk; w, l, m, ad, as, pd, ps).
+        N_MODEL, P_MODEL: its 3.3 V ones (drain, gate, source, bulk; w, l, m, ad, as, pd, ps).
         THICK_N_MODEL, THICK_P_MODEL, THICK_LENGTH_METRE: of those for 5 V; shortest n and p length.
         LENGTH_METRE, WIDTH_METRE: for which its 3.3 V models hold.
         DIFFUSION_METRE: length of a drain or source with a row of contacts.
