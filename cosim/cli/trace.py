@@ -256,12 +256,17 @@ def export(
 def import_(
     source: Annotated[Path, typer.Argument(help="A .raw file of ngspice or LTspice, or a .csv.")],
     output: Annotated[Path, typer.Argument(help="The trace to make.")],
+    run: Annotated[
+        int | None, typer.Option(help="Only this one of several runs, counted from 0.", min=0)
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing trace.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Make a trace of a foreign simulator's waveforms, to compare them with our own."""
+    """Make a trace of a foreign simulator's waveforms, to compare them with our own; an ensemble
+    of a .raw file with several runs.
+    """
     from cosim.trace.exchange import import_trace
 
     with interruptible(f"{output} is as it was."):
-        import_trace(source, output, overwrite=force)
+        import_trace(source, output, run=run, overwrite=force)
     console.print(f"trace    {output}", highlight=False, soft_wrap=True)

@@ -76,7 +76,12 @@ RAW: dict[str, bytes] = {
         "no time": _changed("\t0\ttime\ttime", "\t0\tv(b)\tvoltage"),
         "frequencies": _changed("\t0\ttime\ttime", "\t0\tfrequency\tfrequency"),
         "complex": _changed("Flags: real", "Flags: complex"),
-        "several runs": _changed("Flags: real", "Flags: real stepped"),
+        "steps that end in NaN": _changed(
+            "Flags: real", "Flags: real stepped", "Values:\n0\t1.0\n\t1.0\n1\tnan\n\t2.0\n"
+        ),
+        "a second one cut off": GOOD_RAW + HEAD, "two of other signals": GOOD_RAW
+        + GOOD_RAW.replace("v(a)", "v(b)"),
+        "a second one that lies": GOOD_RAW + _changed("Points: 2", f"Points: {10**18}"),
 
         "an escape as name": _changed("v(a)", "v(\x1b[2J)"),
         "an empty name": _changed("v(a)", "", "Values:\n0 0\n"),

@@ -430,13 +430,92 @@ def test_a_foreign_csv_file_is_imported(tmp_path: Path) -> None:
         assert np.isnan(trace["ch2"].values[1])
 
 
+def members_of(path: Path) -> list[tuple[list[float], bytes]]:
+    """Times and values of each member."""
+    with Trace.open(path) as trace:
+        trace.verify()
+        assert trace.complete and set(trace.member_statuses) == {"complete"}
+        members = map(trace.member, range(trace.members or 0))
+        return [
+            (one.time_second.tolist(), np.stack([one[name].values for name in one]).tobytes())
+            for one in members
+        ]
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_exported_members_come_back_as_an_ensemble(
+    short_blocks, tmp_path: Path, as_text: bool
+) -> None:
+    with TraceWriter.create(
+        tmp_path / "all.h5", signals=SIGNALS, provenance=PROVENANCE, members=3
+    ) as writer:
+        for member in (2, 0, 1):
+            writer.append(TIMES[: 2 + member], SQUARE_ROOTS[: 2 + member] + member, member)
+            writer.finish_member(member)
+        writer.finish()
+    with Trace.open(tmp_path / "all.h5") as trace:
+        runs = [trace.member(number) for number in range(3)]
+        export_trace(runs, tmp_path / "all.raw", as_text=as_text)
+    import_trace(tmp_path / "all.raw", tmp_path / "back.h5")
+    assert members_of(tmp_path / "back.h5") == members_of(tmp_path / "all.h5")
+    with Trace.open(tmp_path / "back.h5") as back:
+        notes = [(event.member, event.message) for event in back.events]
+    assert notes == [(n, f"cosim trace all.h5, member {n}") for n in range(3)]
+    command = ["trace", "import", str(tmp_path / "all.raw"), str(tmp_path / "one.h5"), "--run"]
+    assert CliRunner().invoke(app, [*command, "1"]).exit_code == 0
+    with Trace.open(tmp_path / "one.h5") as one:
+        assert one.members is None
+        assert one["integrator_1.out"].values.tolist() == (SQUARE_ROOTS[:3, 1] + 1).tolist()
+    refused = CliRunner().invoke(app, [*command, "3", "--force"])
+    assert "no run 3, but 3" in str(refused.exception)
+
+
+@pytest.mark.parametrize("kind", ["ascii", "binary"])
+def test_several_analyses_of_ngspice_are_imported(tmp_path: Path, kind: str) -> None:
+    """What is over time becomes an ensemble; the response over frequency is left out."""
+    lines = [f"set filetype={kind}", "set appendwrite"]
+    for ohm in ("1k", "2k", "5k"):
+        lines += [f"alter r1={ohm}", "tran 10n 2u", f"write {tmp_path}/rc.raw v(x1.out)"]
+        if ohm == "2k":
+            lines += ["ac dec 5 1k 1meg", f"write {tmp_path}/rc.raw v(x1.out)"]
+    control = "\n".join([".control", *lines, ".endc", ".end", ""])
+    (tmp_path / "rc.cir").write_text(RC.replace("SIN", "ac 1 SIN") + control)
+    program = str(find_library().executable_path)
+    subprocess.run([program, "-b", str(tmp_path / "rc.cir")], timeout=60, capture_output=True)
+    import_trace(tmp_path / "rc.raw", tmp_path / "rc.h5")
+    with Trace.open(tmp_path / "rc.h5") as trace:
+        assert trace.members == 3
+        ends = [trace.member(number)["v.x1_out"].values.max() for number in range(3)]
+        assert ends == sorted(ends, reverse=True) and ends[0] > 1.3 * ends[2]
+        facts = tomllib.loads(trace.provenance.configuration_toml)["imported"]
+    assert facts["left_out"] == "AC Analysis over frequency"
+
+
+@pytest.mark.parametrize("flags", ["real forward", "real forward double fastaccess"])
+@pytest.mark.parametrize("text", [False, True])
+def test_steps_of_ltspice_are_members(short_blocks, tmp_path: Path, flags: str, text: bool) -> None:
+    lengths = (5, 3, 16, 8)  # some begin where a block begins
+    time_second = np.concatenate([np.arange(length) * 1e-9 for length in lengths])
+    values = np.sin(np.arange(3.0 * len(time_second))).reshape(-1, 3)
+    content = ltspice(time_second, values, f"{flags} stepped", text=text)
+    (tmp_path / "draft.raw").write_bytes(content)
+    import_trace(tmp_path / "draft.raw", tmp_path / "draft.h5")
+    found = members_of(tmp_path / "draft.h5")
+    assert [len(times) for times, _ in found] == list(lengths)
+    stored = values if text or "double" in flags else values.astype("f4").astype(float)
+    parts = np.split(stored, np.cumsum(lengths)[:-1])
+    assert [bits for _, bits in found] == [np.ascontiguousarray(one.T).tobytes() for one in parts]
+    with Trace.open(tmp_path / "draft.h5") as trace:
+        assert [event.message[-6:] for event in trace.events] == [f"step {n}" for n in range(1, 5)]
+
+
 RAW_FAULTS: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "no header"),
     "foreign": (b"\x89PNG\r\n\x1a\n" * 1000, "no header"),
     "cut off": (ltspice()[:-3], "promises 4 points of 4 variables, but 77 bytes follow"),
     "cut off text": (ltspice(text=True)[:-100], "is cut off"),
     "cut off header": (ltspice()[:200], "no header"),
-    "longer": (ltspice() + b"Title: more", "several analyses"),
+    "longer": (ltspice() + b"Title: more", "no further analysis"),
     "one point less": (ltspice(points=5, text=True), "promises 5 points, but 4"),
     "bomb": (ltspice(points=99_999_999_999), "promises 99999999999 points"),
     "bomb of text": (ltspice(points=99_999_999_999, text=True), "but 4 follow"),
@@ -457,8 +536,17 @@ RAW_FAULTS: dict[str, tuple[bytes, str]] = {
                 encoding="utf-8"),
         "time -1e-09 s",
     ),
-    "stepped": (ltspice(flags="real forward stepped"), "several runs"),
-    "complex": (ltspice(flags="complex forward"), "Transient Analysis over time"),
+    "a step's time is NaN": (
+        ltspice(np.array([0, 1, 0, np.nan]), flags="real stepped"), "time nan s is not finite"
+    ),
+    "other signals": (
+        ltspice(encoding="utf-8") + ltspice(encoding="utf-8").replace(b"n001", b"n002"),
+        "different signals",
+    ),
+    "a second that is cut off": (
+        ltspice(encoding="utf-8") + ltspice(encoding="utf-8")[:-3], "no further analysis"
+    ),
+    "complex": (ltspice(flags="complex forward"), "promises 4 points of 4 variables"),
     "not time": (ltspice().replace(b"t\0i\0m\0e\0", b"f\0r\0e\0q\0"), "over freq"),
     "word": (ltspice(text=True, encoding="utf-8").replace(b"0\t\t", b"0\t\tx"), "string to float"),
     "long line": (ltspice(text=True, encoding="utf-8") + b"1" * 10_000, "more than 4096"),
@@ -550,7 +638,6 @@ def test_no_damage_crashes_the_import(tmp_path, file, patches, length) -> None:
 def test_a_long_run_passes_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema, "CHUNK_POINTS", 256)
     monkeypatch.setattr(raw_read, "BLOCK_VALUES", 1024)
-    monkeypatch.setattr(raw_read, "_LONGEST_HEADER", 2048)
     monkeypatch.setattr(csv_file, "BLOCK_VALUES", 1024)
     record(tmp_path / "run.h5", points=16_000)  # 512 kB as float64
     with peak_below(400_000), Trace.open(tmp_path / "run.h5") as trace:
@@ -558,7 +645,7 @@ def test_a_long_run_passes_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyP
             export_trace(trace.window(1e-6, 1.5e-5), tmp_path / name)
     for name, read in (("run.raw", read_raw), ("run.csv", read_csv)):
         with (tmp_path / name).open("rb") as file, peak_below(400_000):
-            assert sum(len(time_second) for time_second, _ in read(file).blocks) == 14_001
+            assert sum(len(block.time_second) for block in read(file).blocks) == 14_001
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from cosim.trace.exchange.foreign import BLOCK_VALUES, Column, Foreign, whole_lines
+from cosim.trace.exchange.foreign import BLOCK_VALUES, Block, Column, Foreign, whole_lines
 from cosim.trace.exchange.ordered import ordered_blocks
 from cosim.trace.table import Table
 
@@ -53,7 +53,7 @@ def read_csv(file: BinaryIO) -> Foreign:
     second = _SECONDS.get(columns[0].unit)
     if second is None:
         raise ValueError(f"its times are in {columns[0].unit!r}, which is no unit of time known")
-    blocks = ((second * time, values) for time, values in _blocks(text, len(columns)))
+    blocks = (Block(second * time, values) for time, values in _blocks(text, len(columns)))
     return Foreign({}, columns[1:], blocks)
 
 

@@ -42,6 +42,14 @@ class Column(NamedTuple):
         return Signal(f"{block}.{'_'.join(node)}", self.unit, self.name)
 
 
+class Block(NamedTuple):
+    """Points as they are in the file: times in s [n], values [n, columns], and whose they are."""
+
+    time_second: np.ndarray
+    values: np.ndarray
+    run: int = 0
+
+
 @dataclass(frozen=True)
 class Foreign:
     """A foreign file, its header read, its points not yet.
@@ -49,13 +57,15 @@ class Foreign:
     Attributes:
         facts: what its header says of its origin.
         columns: the signals, without the time.
-        blocks: times in s [n] and values [n, columns], as they are in the file. Iterating raises
-            ValueError where the file is not what its header promised.
+        blocks: the points, run after run. Iterating raises ValueError where the file is not what
+            its header promised.
+        notes: what distinguishes the runs, one for each.
     """
 
     facts: dict[str, str]
     columns: list[Column]
-    blocks: Iterator[tuple[np.ndarray, np.ndarray]]
+    blocks: Iterator[Block]
+    notes: tuple[str, ...] = ("",)
 
 
 def whole_lines(text: io.TextIOWrapper, longest: int) -> Iterator[str]:

@@ -3,83 +3,97 @@
 Sources: ngspice's `frontend/rawfile.c`; of LTspice, https://pyltspice.readthedocs.io (varia,
 RAW file) and https://ltwiki.org (Fast Access file format). LTspice's header is UTF-16, its values
 are float32 unless the flag 'double' is set, a negative sign of a time marks a point between which
-and the next it has thrown points away, and its times count from 'Offset'.
+and the next it has thrown points away, and its times count from 'Offset'. Of a `.step` its runs
+follow each other, each from its first time on; what was stepped, only LTspice's log says.
 """
 
 import io
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import BinaryIO
 
 import numpy as np
 
-from cosim.trace.exchange.foreign import BLOCK_VALUES, Column, Foreign, whole_lines
-from cosim.trace.exchange.raw_write import TYPE_BY_UNIT
+from cosim.trace.exchange.foreign import BLOCK_VALUES, Block, Foreign, whole_lines
+from cosim.trace.exchange.raw_plots import LONGEST_LINE, Plot, before_title, plots
 
-_LONGEST_HEADER = 2**20
-_LONGEST_LINE = 2**12
-_MARKER = re.compile(r"^(Binary|Values):\r?\n", re.MULTILINE)
 _FACTS = ("Title", "Date", "Plotname", "Command", "Offset")
-_UNIT_BY_TYPE = {kind: unit for unit, kind in TYPE_BY_UNIT.items()} | {
-    "device_current": "A",  # LTspice
-    "subckt_current": "A",
-}
 
-Blocks = Iterator[tuple[np.ndarray, np.ndarray]]
+Points = Iterator[tuple[np.ndarray, np.ndarray]]
 
 
 def read_raw(file: BinaryIO) -> Foreign:
-    """Read the header; the points of one transient analysis follow when asked for.
+    """Read the headers; the points of all transient analyses follow when asked for, each a run;
+    other analyses are left out.
 
     Raises:
-        ValueError: it is not such a file.
+        ValueError: it is not such a file, or has no transient analysis, or several with different
+            signals.
     """
-    start = file.read(_LONGEST_HEADER)
-    encoding = "utf-16-le" if start[1:2] == b"\0" else "latin-1"
-    marker = _MARKER.search(start.decode(encoding, errors="replace"))
-    if marker is None:
-        raise ValueError("it has no header that ends in 'Binary:' or 'Values:'")
-    data = len(marker.string[: marker.end()].encode(encoding))
-    header = start[:data].decode("utf-8" if encoding == "latin-1" else encoding, errors="replace")
-    fields, columns = _parse(header)
-    points = _count(fields, "No. Points")
-    flags = fields.get("Flags", "").lower().split()
-    if "complex" in flags or columns[0].name.lower() != "time":
-        raise ValueError(f"it holds {fields.get('Plotname', 'no analysis')} over {columns[0].name}")
-    if "stepped" in flags:
-        raise ValueError("it holds several runs, of a .step")
-
-    if marker[1] == "Values":
-        blocks = _text_blocks(file, data, encoding, points, len(columns))
-    else:
-        blocks = _binary_blocks(file, data, points, len(columns) - 1, "fastaccess" in flags)
-    if encoding == "utf-16-le" or "ltspice" in fields.get("Command", "").lower():
-        offset = _offset_second(fields)
-        blocks = ((offset + np.abs(time_second), values) for time_second, values in blocks)
-    facts = {key.lower(): fields[key] for key in _FACTS if key in fields}
-    return Foreign(facts, columns[1:], blocks)
+    found = plots(file)
+    transients = [plot for plot in found if plot.is_transient]
+    if not transients:
+        raise ValueError(f"it holds {found[0].about}")
+    first = transients[0]
+    for plot in transients:
+        if plot.columns != first.columns:
+            raise ValueError(
+                f"its transient analyses have different signals: the first "
+                f"{_shown(first)}, a later one {_shown(plot)}"
+            )
+    facts = {key.lower(): first.fields[key] for key in _FACTS if key in first.fields}
+    if others := [plot.about for plot in found if not plot.is_transient]:
+        facts["left_out"] = "; ".join(dict.fromkeys(others))
+    notes: list[str] = []
+    for plot in transients:
+        steps = _steps(file, plot)
+        title = plot.fields.get("Title", "")
+        notes += [title if steps == 1 else f"{title}, step {step + 1}" for step in range(steps)]
+    return Foreign(facts, first.columns[1:], _runs(file, transients), tuple(notes))
 
 
-def _parse(header: str) -> tuple[dict[str, str], list[Column]]:
-    """The fields above the list of variables, and the variables, the time first."""
-    lines = iter(header.splitlines())
-    fields = {}
-    for line in lines:
-        key, _, value = line.partition(":")
-        if key == "Variables":
-            break
-        fields[key] = value.strip()
-    columns: list[Column] = []
-    variables = _count(fields, "No. Variables")
-    for line in islice(lines, variables):
-        number, name, kind, *_ = [*line.split(), "", "", ""]
-        if number != str(len(columns)):
-            raise ValueError(f"its header has '{line.strip()}' for variable {len(columns)}")
-        columns.append(Column(name, _UNIT_BY_TYPE.get(kind, "")))
-    if len(columns) < variables:
-        raise ValueError(f"its header lists {len(columns)} of {variables} variables")
-    return fields, columns
+def _shown(plot: Plot) -> str:
+    names = [column.name for column in plot.columns[1:]]
+    return ", ".join(names[:5]) + (", ..." if names[5:] else "")
+
+
+def _steps(file: BinaryIO, plot: Plot) -> int:
+    """How many runs a plot holds."""
+    return 1 + max(step for step, _, _ in _parts(file, plot)) if "stepped" in plot.flags else 1
+
+
+def _runs(file: BinaryIO, transients: Sequence[Plot]) -> Iterator[Block]:
+    """The points of every run, each with its number."""
+    run = -1
+    for plot in transients:
+        before = -1
+        for step, time_second, values in _parts(file, plot):
+            run += step - before
+            before = step
+            yield Block(time_second, values, run)
+
+
+def _parts(file: BinaryIO, plot: Plot) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Points of a plot, with the number of their step: times go back where one begins."""
+    step, before = 0, -np.inf
+    for time_second, values in _points(file, plot):
+        begins: Sequence[int] = ()
+        if "stepped" in plot.flags:
+            begins = np.flatnonzero(np.diff(time_second, prepend=before) < 0).tolist()
+        before = time_second[-1]
+        ends = [*begins, len(time_second)]
+        for number, (begin, end) in enumerate(zip([0, *begins], ends, strict=True)):
+            step += number > 0
+            if end > begin:
+                yield step, time_second[begin:end], values[begin:end]
+
+
+def _points(file: BinaryIO, plot: Plot) -> Points:
+    points = _text_points(file, plot) if plot.row is None else _binary_points(file, plot)
+    if not plot.of_ltspice:
+        return points
+    offset = _offset_second(plot.fields)
+    return ((offset + np.abs(time_second), values) for time_second, values in points)
 
 
 def _offset_second(fields: dict[str, str]) -> float:
@@ -91,32 +105,16 @@ def _offset_second(fields: dict[str, str]) -> float:
         raise ValueError(f"its header says 'Offset: {said}'") from None
 
 
-def _count(fields: dict[str, str], key: str) -> int:
-    value = fields.get(key, "")
-    if not value.isdecimal() or int(value) == 0:
-        raise ValueError(f"its header says '{key}: {value}'; 0 is what a killed simulator leaves")
-    return int(value)
-
-
-def _binary_blocks(file: BinaryIO, data: int, points: int, signals: int, turned: bool) -> Blocks:
-    """Points after the byte `data`: one after the other, or `turned`, one column after the other.
-
-    The size of the file tells float64 from float32, and a header that lies.
-    """
-    size = file.seek(0, io.SEEK_END) - data
-    for value in (np.dtype("<f8"), np.dtype("<f4")):
-        row = np.dtype([("time", "<f8"), ("values", value, (signals,))])
-        if points * row.itemsize == size:
-            break
-    else:
-        raise ValueError(
-            f"its header promises {points} points of {signals + 1} variables, but {size} bytes "
-            "follow: it is cut off, or holds several analyses, or is being written"
-        )
+def _binary_points(file: BinaryIO, plot: Plot) -> Points:
+    """Points one after the other, or, for fast access, one column after the other."""
+    row, data, points = plot.row, plot.data, plot.points
+    assert row is not None
+    signals = len(plot.columns) - 1
+    value = row["values"].base
     step = max(1, BLOCK_VALUES // (signals + 1))
     for first in range(0, points, step):
         count = min(step, points - first)
-        if turned:
+        if "fastaccess" in plot.flags:
             starts = [data + 8 * points + value.itemsize * points * i for i in range(signals)]
             yield (
                 _array(file, data + 8 * first, np.dtype("<f8"), count),
@@ -134,11 +132,14 @@ def _array(file: BinaryIO, start: int, kind: np.dtype, count: int) -> np.ndarray
     return np.frombuffer(file.read(count * kind.itemsize), kind, count)
 
 
-def _text_blocks(file: BinaryIO, data: int, encoding: str, points: int, variables: int) -> Blocks:
-    """Points after the byte `data`: the point's number and all variables, apart by white space."""
-    file.seek(data)
-    lines = whole_lines(io.TextIOWrapper(file, encoding), _LONGEST_LINE)
-    words = chain.from_iterable(line.split() for line in lines)
+def _text_points(file: BinaryIO, plot: Plot) -> Points:
+    """Points as their number and all variables, apart by white space."""
+    variables = len(plot.columns)
+    file.seek(plot.data)
+    text = io.TextIOWrapper(file, plot.encoding)
+    words = chain.from_iterable(
+        line.split() for line in before_title(whole_lines(text, LONGEST_LINE))
+    )
     step = max(1, BLOCK_VALUES // variables)
     read = 0
     while len(block := np.fromiter(map(float, islice(words, step * (1 + variables))), float)):
@@ -148,5 +149,6 @@ def _text_blocks(file: BinaryIO, data: int, encoding: str, points: int, variable
             raise ValueError(f"it is cut off, or a value is missing, after point {read}")
         yield rows[:, 1], rows[:, 2:]
         read += count
-    if read != points:
-        raise ValueError(f"its header promises {points} points, but {read} follow")
+    text.detach()  # it would close the file, of which more may be asked
+    if read != plot.points:
+        raise ValueError(f"its header promises {plot.points} points, but {read} follow")
