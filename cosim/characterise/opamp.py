@@ -1,8 +1,8 @@
 """Test bench of the op-amp: its spec sheet, measured in ngspice beside the design's values.
 
 Open loop: an inductor of 1 GH closes the loop at DC alone, a capacitor of 1 MF feeds the
-inverting input at every other frequency. Closed loop: follower for steps, offset and input
-range, inverter for output swing.
+inverting input at every other frequency; a source in the loop holds input and output at different
+levels, for their ranges. Closed loop: follower for steps and offset.
 Source: Allen and Holberg, CMOS Analog Circuit Design, 3rd ed., section 6.6 (measurement).
 """
 
@@ -20,7 +20,9 @@ LOAD_OHM = 50e3
 STEP_VOLT, SMALL_STEP_VOLT = 0.8, 0.05
 STEP_SECOND = 1.5e-6
 GUARDED_SECOND = 1e-6
-TRACKING_VOLT = 10e-3
+RANGE_LOSS_DECIBEL, RANGE_LOSS_PART = 10.0, 0.1
+"""Of gain and of bandwidth, at the ends of the input and output ranges."""
+RANGE_BISECTIONS = 7
 SPOT_HERTZ = 100e3
 LOW_HERTZ = 10.0
 
@@ -53,8 +55,6 @@ class OpAmpBench:
                 for what in ("common", "supply")
             }
         rise, fall = self._slew()
-        output_low, output_high = self._tracking_range(inverting=True)
-        input_low, input_high = self._tracking_range(inverting=False)
         offset, supply = self._operating_point()
         values = {
             "dc_gain_decibel": float(20 * np.log10(magnitude[0])),
@@ -63,10 +63,7 @@ class OpAmpBench:
             "slew_rise_volt_per_second": rise,
             "slew_fall_volt_per_second": fall,
             "settling_second": self._settling(),
-            "output_low_volt": output_low,
-            "output_high_volt": output_high,
-            "input_low_volt": input_low,
-            "input_high_volt": input_high,
+            **self._ranges(),
             "offset_volt": offset,
             "cmrr_decibel": float(rejection["common"]),
             "psrr_decibel": float(rejection["supply"]),
@@ -176,30 +173,45 @@ class OpAmpBench:
         outside = np.abs(out - out[-1]) > 1e-3 * SMALL_STEP_VOLT
         return float(time[np.flatnonzero(outside)[-1]] - 50e-9)
 
-    def _tracking_range(self, inverting: bool) -> tuple[float, float]:
-        """Output range of an inverter, or input range of a follower, within 10 mV of ideal and the
-        offset at mid-rail.
+    def _ranges(self) -> dict[str, float]:
+        """Input levels with the output at mid-rail, and output levels with the input there, between
+        which gain and bandwidth hold; by bisection between mid-rail and each rail.
         """
-        if inverting:
-            circuit = self._circuit()
-            circuit.V("in", "in", circuit.gnd, 0)
-            circuit.R("in", "in", "minus", self.load_ohm)
-            circuit.R("feedback", "out", "minus", self.load_ohm)
-            self._add(circuit, "analog_ground", "minus")
-        else:
-            circuit = self._follower("0")
-        top = self.spec.supply_volt
-        vectors = self._run(circuit, f".save v(out)\n.dc Vin 0 {top!r} 0.01")
-        out = vectors["out"]
-        wanted = np.arange(len(out)) * 0.01
-        if inverting:
-            wanted = top - wanted
-        error = out - wanted
-        error -= np.interp(self._ground, np.sort(wanted), error[np.argsort(wanted)])  # the offset
-        # Around mid-rail only: an op-amp stuck at a rail is near its input there by chance.
-        astray = wanted[np.abs(error) >= TRACKING_VOLT]
-        below, above = astray[astray < self._ground], astray[astray > self._ground]
-        return float(below.max(initial=0.0)), float(above.min(initial=top))
+        middle, half = self._ground, self._ground / 2**RANGE_BISECTIONS
+        held = {(what, end): middle for what in ("output", "input") for end in ("low", "high")}
+        for bisection in reversed(range(RANGE_BISECTIONS)):
+            step = half * 2**bisection
+            tried = {
+                key: level + (step if key[1] == "high" else -step) for key, level in held.items()
+            }
+            held |= {key: tried[key] for key in self._holding(tried)}
+        return {f"{what}_{end}_volt": level for (what, end), level in held.items()}
+
+    def _holding(self, levels: dict[tuple[str, str], float]) -> list[tuple[str, str]]:
+        """At which of these levels of an input or output (keys: what, end) gain and bandwidth are
+        near those with both at mid-rail; an op-amp for each.
+        """
+        circuit, middle = self._circuit(), self._ground
+        at = {"middle": (middle, middle)} | {
+            f"{what}_{end}": (level, middle) if what == "input" else (middle, level)
+            for (what, end), level in levels.items()
+        }
+        for name, (before, after) in at.items():
+            plus, minus, out, shifted = (f"{node}_{name}" for node in ("p", "m", "o", "s"))
+            circuit.V(plus, plus, circuit.gnd, f"{before!r} ac 1")
+            circuit.V(shifted, shifted, out, before - after)
+            circuit.L(name, shifted, minus, 1e9)
+            circuit.C(name, minus, circuit.gnd, 1e6)
+            circuit.X(name, self.op_amp.name, plus, minus, out, "vdd", circuit.gnd)
+            circuit.C(f"load_{name}", out, circuit.gnd, self.spec.load_farad)
+            circuit.R(f"load_{name}", out, "analog_ground", self.load_ohm)
+        outputs = " ".join(f"v(o_{name})" for name in at)
+        # Of two points ngspice would give the first alone.
+        analysis = f".ac lin 3 {LOW_HERTZ!r} {self.spec.gbw_hertz / 10!r}"
+        vectors = self._run(circuit, f".save {outputs}\n{analysis}")
+        gains = {name: np.abs(vectors[f"o_{name}"])[[0, -1]] for name in at}
+        least = gains["middle"] * (10 ** (-RANGE_LOSS_DECIBEL / 20), 1 - RANGE_LOSS_PART)
+        return [key for key in levels if np.all(gains["_".join(key)] >= least)]
 
     def _operating_point(self) -> tuple[float, float]:
         """Offset of the follower in V, and supply current in A."""

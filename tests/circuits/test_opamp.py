@@ -7,7 +7,7 @@ import pytest
 from PySpice.Spice.Netlist import Circuit, SubCircuit
 
 from cosim.characterise.bench import Measured
-from cosim.characterise.opamp import LOAD_OHM, OpAmpBench
+from cosim.characterise.opamp import LOAD_OHM, RANGE_BISECTIONS, OpAmpBench
 from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.opamp import (
     OpAmpSpec,
@@ -49,6 +49,7 @@ def test_every_corner_meets_the_spec(
     assert measured["output_low_volt"] < 1.1
     assert measured["output_high_volt"] > 2.2
     assert measured["input_low_volt"] < 1.1
+    assert 2.0 < measured["input_high_volt"] < 2.5
     assert abs(measured["offset_volt"]) < 0.1e-3
 
 
@@ -74,6 +75,16 @@ def test_macro_follows_the_transistor_step() -> None:
     at = np.linspace(60e-9, 0.9e-6, 400)
     transistor, macro = (np.interp(at, time, out) for time, out in curves)
     assert np.abs(transistor - macro).max() < 0.04 * 0.05
+
+
+def test_ranges_of_the_macro_model_are_those_it_states() -> None:
+    """Its output is limited at once; its input has no limit. To a bisection's last step."""
+    measured = bench(Fidelity.MACRO, GF180MCU()).measure().values
+    step, top = 1.65 / 2**RANGE_BISECTIONS, SPEC.supply_volt
+    assert 0 <= measured["output_low_volt"] - SPEC.swing_margin_volt <= step
+    assert 0 <= top - SPEC.swing_margin_volt - measured["output_high_volt"] <= step
+    assert measured["input_low_volt"] == pytest.approx(step)
+    assert measured["input_high_volt"] == pytest.approx(top - step)
 
 
 def test_macro_becomes_ideal_in_the_limit() -> None:
