@@ -179,11 +179,42 @@ def test_energy_is_told_by_supply_and_by_block(tmp_path: Path) -> None:
         writer.append(np.linspace(0, 1e-3, 11), np.tile([-4e-3, 2e-3, 1.0], (11, 1)))
         writer.finish()
     with Trace.open(path) as trace:
-        sections = {one.title: one.rows for one in view_of(trace, 100_000).sections}
-    assert [tuple(row) for row in sections["Energy"]] == [
+        section = {one.title: one for one in view_of(trace, 100_000).sections}["Energy"]
+    assert [tuple(row) for row in section.rows] == [
         ("vdd", "all", "8e-06", "0.008"),
         ("vmeter", "xload", "4e-06", "0.004"),
+        ("vdd but for its meters", "r1", "4e-06", "0.004"),
     ]
+    assert "meter" not in section.note  # nothing is left to be told
+
+
+UNMETERED = METERED.replace("Vmeter vdd vdd_load 0\n", "").replace("_load", "")
+ALONE = UNMETERED.replace("R1 vdd 0 1k\n.end", ".end")
+HOW = "`Vmeter_load vdd vdd_load 0`, give it the node vdd_load for vdd, and record i(vmeter_load)"
+
+
+@pytest.mark.parametrize(
+    ("netlist", "recorded", "rows", "says"),
+    [
+        (UNMETERED, "i(vdd)", [("vdd", "all", "8e-06", "0.008")], HOW),
+        (ALONE, "i(vdd)", [("vdd", "xload", "8e-06", "0.008")], ""),
+        (METERED, "i(vmeter)", [("vmeter", "xload", "-8e-06", "-0.008")], "Record i(vdd)"),
+        (METERED, "out", [], "Record i(vdd)"),
+    ],
+)
+def test_the_page_says_how_energy_is_told_by_block(
+    tmp_path: Path, netlist: str, recorded: str, rows: list[tuple[str, ...]], says: str
+) -> None:
+    provenance = PROVENANCE.model_copy(update={"netlist": netlist})
+    with TraceWriter.create(
+        tmp_path / "run.h5", signals=[Signal(recorded, "A")], provenance=provenance
+    ) as writer:
+        writer.append(np.linspace(0, 1e-3, 11), np.full((11, 1), -4e-3))
+        writer.finish()
+    with Trace.open(tmp_path / "run.h5") as trace:
+        section = {one.title: one for one in view_of(trace, 100_000).sections}["Energy"]
+    assert [tuple(row) for row in section.rows] == rows
+    assert says in section.note and ("`" in section.note) == ("`" in says)
 
 
 def test_what_differs_is_shown_in_its_golden_band(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from cosim.errors import CosimError, MeasurementError
 from cosim.netlist.model import Scope
 from cosim.netlist.parse import parse
 from cosim.report.page.diagram import diagram
-from cosim.report.page.energy import energies
+from cosim.report.page.energy import advice, energies, supplies_of
 from cosim.report.page.ensemble import Divergence, Members, cloud, members_of
 from cosim.report.page.packing import Column, columns_of, packed
 from cosim.trace import Trace
@@ -104,7 +104,7 @@ def view_of(
         tone=tone,
         verdict=verdict,
         facts=_facts(trace),
-        sections=[section for section in sections if section.rows],
+        sections=[section for section in sections if section.rows or section.note],
         waves=waves,
         cloud=None if members is None else cloud(trace, divergence),
         diagram=Markup() if top is None else diagram(top),
@@ -205,8 +205,9 @@ def _energy(trace: Trace, top: Scope) -> Section:
     rows = [
         (one.source, one.to, f"{one.joule:.5g}", f"{one.watt:.5g}") for one in energies(trace, top)
     ]
-    note = "Of constant sources whose current was recorded; a 0 V source before a block meters it."
-    return Section("Energy", ("source", "to", "energy (J)", "mean power (W)"), rows, note)
+    note = f"Of constant sources whose current was recorded. {advice(trace, top)}".strip()
+    columns = ("source", "to", "energy (J)", "mean power (W)")
+    return Section("Energy", columns, rows, note if supplies_of(top) else "")
 
 
 def _events(trace: Trace) -> Section:
