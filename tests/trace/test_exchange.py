@@ -188,11 +188,22 @@ def test_spicelib_reads_every_member_of_an_ensemble(tmp_path: Path, as_text: boo
     assert "--member" in str(refused.exception)
 
 
-def test_pywellen_reads_an_fst_file(small: Trace, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", ["fst", "vcd"])
+def test_surfers_own_reader_reads_what_its_session_names(
+    small: Trace, tmp_path: Path, ending: str
+) -> None:
+    """Surfer reads files by wellen, whose Python package is the judge."""
     pytest.importorskip("pylibfst", reason="the extra `fst` is not installed: make setup")
     pywellen = pytest.importorskip("pywellen", reason="the judge is not installed: make setup")
-    export_trace(small, tmp_path / "run.fst")
-    read = pywellen.Waveform(str(tmp_path / "run.fst"))
+    export_trace(small, tmp_path / f"run.{ending}")
+    export_trace(small, tmp_path / "run.sucl")
+    session = [line.split() for line in (tmp_path / "run.sucl").read_text().splitlines()]
+    (name,) = (words[1] for words in session if words[0] == "load_file")
+    read = pywellen.Waveform(str(tmp_path / name))
+    assert name == f"run.{ending}"
+    for words in session:
+        if words[0] == "variable_add":
+            read[words[1]]
     assert (read.timescale.factor, str(read.timescale.unit)) == (1, "fs")
     found = {var.full_name: var for var in read.all_vars()}
     assert set(found) == {signal.name for signal in SIGNALS}
@@ -221,6 +232,16 @@ def test_sessions_lay_out_signals_by_block(tmp_path: Path) -> None:
     gtkwave = (tmp_path / "run.gtkw").read_text()
     assert [line for line in gtkwave.splitlines() if line in known] == laid_out
     assert gtkwave.count("@800200") == gtkwave.count("@1000200") == 2
+
+
+def test_cicwave_reads_parquet_and_raw_files(small: Trace, tmp_path: Path) -> None:
+    how = "its viewer brings Qt: pip install --no-deps cicwave, which is enough for its reader"
+    wavefiles = pytest.importorskip("cicwave.wavefiles", reason=how)
+    for name in ("run.parquet", "run.raw"):
+        export_trace(small, tmp_path / name)
+        wave = wavefiles.WaveFile(str(tmp_path / name), None).getWave("integrator_1.out")
+        assert np.array_equal(wave.x, TIMES) and (wave.xlabel, wave.xunit) == ("Time", "s")
+        assert np.array_equal(wave.y, SQUARE_ROOTS[:, 1])
 
 
 def test_vcdvcd_reads_a_vcd_file(small: Trace, tmp_path: Path) -> None:
