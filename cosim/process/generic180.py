@@ -104,6 +104,7 @@ class Generic180(Process):
     BIPOLAR = Bipolar("pnp_generic", 0.693, -1.768e-3)
     SWITCH_OHM = 828.0
     QUAD_FACTOR = 0.694
+    CORNER_MISMATCH = True
 
     def apply(self, circuit: Circuit) -> None:
         """Write the cards at the corner; see `Process`."""
@@ -113,9 +114,10 @@ class Generic180(Process):
             "sf": (-1.0, 1.0),
         }[self.corner]  # fmt: skip
         if mismatch:
+            circuit.raw_spice += f".options seed={self.monte_carlo_seed}\n"
+        if mismatch and self.corner == "typical":
             # Drawn here: a .param with agauss is drawn anew for each device.
             n_speed, p_speed = np.random.default_rng(self.monte_carlo_seed).normal(0, 1 / SIGMAS, 2)
-            circuit.raw_spice += f".options seed={self.monte_carlo_seed}\n"
         circuit.raw_spice += "".join(
             card.definition(p_speed if card.p_channel else n_speed, mismatch) for card in CARDS
         )

@@ -58,14 +58,16 @@ class Sky130(InstalledProcess):
     BIPOLAR = Bipolar("sky130_fd_pr__pnp_05v5_W3p40L3p40", 0.7239, -1.695e-3)
     SWITCH_OHM = 1371.0
     QUAD_FACTOR = 0.78
+    CORNER_MISMATCH = True
 
     def apply(self, circuit: Circuit) -> None:
         """Include the cards at the corner, and wrap them as subcircuits; see `Process`."""
         n_shift = p_shift = 0.0
         if (seed := self.monte_carlo_seed) is not None:
+            circuit.raw_spice += f".options seed={seed}\n"
+        if seed is not None and self.corner == "typical":
             # Drawn here: a .param with agauss is drawn anew for each device.
             n_shift, p_shift = np.random.default_rng(seed).normal(0, (N_GLOBAL_VOLT, P_GLOBAL_VOLT))
-            circuit.raw_spice += f".options seed={seed}\n"
         circuit.raw_spice += (
             f'.lib "{self.folder}/{self.LIBRARY}" {_SECTIONS[self.corner]}\n'
             f"{self._wrapped(self.N_MODEL, n_shift)}{self._wrapped(self.P_MODEL, p_shift)}"

@@ -23,8 +23,6 @@ from cosim.circuits.folded_cascode import FoldedCascode
 from cosim.circuits.integrator import IntegratorSpec
 from cosim.circuits.transimpedance import COLUMN_OP_AMP, FIRST_SWING_VOLT
 from cosim.engine.session import NgspiceSession
-from cosim.errors import ConfigurationError
-from cosim.process.generic180 import Generic180
 from cosim.process.gf180mcu import GF180MCU
 
 WITHOUT_SHEET = {"cell": -1, "crossbar": 0, "dac": 0, "decoder": -1, "noise": 0, "relu_diode": -1}
@@ -143,11 +141,6 @@ def _pairs(process: GF180MCU, count: int) -> tuple[np.ndarray, np.ndarray]:
     vectors = NgspiceSession.start().analyse(f"{circuit}.op\n.end\n")
     currents = np.array([abs(vectors[f"v{name}#branch"][0]) for name in names])
     return currents[:count], currents[count:]
-
-
-def test_monte_carlo_needs_the_typical_corner() -> None:
-    with pytest.raises(ConfigurationError, match="around the typical corner"):
-        Generic180("ss", monte_carlo_seed=1)
 
 
 def test_mismatch_alone_is_drawn_at_a_corner() -> None:

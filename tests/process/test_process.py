@@ -211,6 +211,38 @@ def test_corners_shift_the_currents(process: Process, corner: str) -> None:
         assert (ratio > 1.03) if speed == "f" else (ratio < 0.97)
 
 
+@EVERY
+def test_draws_at_a_corner_are_that_corner_with_mismatch_alone(process: Process) -> None:
+    """The mean of 24 gate voltages is the corner's; a global draw would move them all together."""
+    ampere, count = 10 * process.MIRROR.current_per_square_ampere, 24
+
+    def gate_volts(at: Process) -> np.ndarray:
+        circuit = Circuit("diodes")
+        at.apply(circuit)
+        nodes = [f"gate_{index}" for index in range(count)]
+        for node in nodes:
+            circuit.I(node, circuit.gnd, node, ampere)
+            at.nfet(circuit, node, (node, node, "0", "0"), 10e-6, 1e-6)
+        vectors = NgspiceSession.start().analyse(f"{circuit}.op\n.end\n")
+        return np.array([vectors[node][0] for node in nodes])
+
+    kind = type(process)
+    corner = gate_volts(kind("ss"))
+    draws = [gate_volts(kind("ss", monte_carlo_seed=seed)) for seed in (1, 2, 3)]
+    assert np.ptp(corner) < 1e-6  # without a draw all are equal
+    for draw in draws:
+        # Pelgrom: some millivolts for 10 um2.
+        assert 0.4e-3 < np.std(draw) < 6e-3
+        assert abs(np.mean(draw) - corner[0]) < 4 * np.std(draw) / np.sqrt(count)
+    assert not np.array_equal(draws[0], draws[1])
+
+
+def test_a_process_without_mismatch_at_corners_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GF180MCU, "CORNER_MISMATCH", False)
+    with pytest.raises(ConfigurationError, match="draws around the typical corner"):
+        GF180MCU("ss", monte_carlo_seed=1)
+
+
 def test_generic_mismatch_follows_pelgrom() -> None:
     """Offset current of a mirror of equal transistors over 40 seeds, against A_VT / sqrt(W L)."""
     process = find_process("generic180")
