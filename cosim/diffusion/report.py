@@ -17,7 +17,7 @@ from cosim.diffusion.verdict import Judge, Verdict, breach_lines, exceeded, tabl
 from cosim.engine.worker import Statistics
 from cosim.errors import ConfigurationError
 from cosim.files import write_text
-from cosim.report.figures import Solve, draw_cloud, draw_solve
+from cosim.report.solve import Solve
 from cosim.simulation.recording import Member
 from cosim.trace import Trace
 
@@ -187,6 +187,8 @@ def report(judge: Judge, folder: Path, members: Sequence[Member]) -> Outcome:
     netlist = plan.netlist
     if plan.blocks:
         netlist = plan.played_back(*_first_member(outcome.trace_path, plan))
+    from cosim.report.figures import draw_solve  # matplotlib, which the simulation has no use for
+
     with _writing(outcome):
         write_text(outcome.netlist_path, str(netlist))
         draw_solve(solve, _title(config), folder / "solve.png")
@@ -230,6 +232,8 @@ def _cloud(plan: Plan, members: Sequence[Member]) -> Cloud:
 
 
 def _draw_cloud(plan: Plan, cloud: Cloud, path: Path) -> None:
+    from cosim.report.figures import draw_cloud
+
     equation = plan.config.equation.upper()
     panels = [
         (f"circuit, KL {cloud.kl_circuit:.3f}", cloud.circuit),

@@ -12,7 +12,7 @@ from cosim.diffusion.plan import Plan
 from cosim.diffusion.score.paths import Paths, paths
 from cosim.engine.worker import Points
 from cosim.errors import LimitError
-from cosim.report.figures import Solve
+from cosim.report.solve import Solve
 from cosim.simulation.limits import LIMIT, LimitMonitor, Limits, Worst
 from cosim.simulation.recording import Finding
 

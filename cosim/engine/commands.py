@@ -55,11 +55,15 @@ class CommandSession(NgSpiceShared):
     @property
     def point_iterations(self) -> int:
         """Iterations that all operating points of the loaded circuit took so far."""
-        total, transient = (
-            int(self.exec_command(f"rusage {which}").rpartition("=")[2])
-            for which in ("totiter", "traniter")
-        )
-        return total - transient
+        return self._iterations("totiter") - self.transient_iterations
+
+    @property
+    def transient_iterations(self) -> int:
+        """Iterations that all steps of transients of the loaded circuit took so far."""
+        return self._iterations("traniter")
+
+    def _iterations(self, which: str) -> int:
+        return int(self.exec_command(f"rusage {which}").rpartition("=")[2])
 
     def clear_output(self) -> None:
         """Forget what the last command printed; called by PySpice before each."""

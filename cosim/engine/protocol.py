@@ -63,6 +63,10 @@ class Statistics:
 
     First the netlist is loaded, then the transient runs; what is done at each accepted point is
     part of it, and the blocks' functions are part of that.
+
+    Attributes:
+        newton_calls: for the value of an external source.
+        iterations: of Newton's method in all steps, the start left out.
     """
 
     load_second: float
@@ -71,6 +75,7 @@ class Statistics:
     accept_second: float
     accepted_points: int
     newton_calls: int
+    iterations: int = 0
 
 
 @dataclass(frozen=True)

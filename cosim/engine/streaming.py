@@ -71,6 +71,7 @@ class StreamingSession(CommandSession):
         self._values = np.empty(0)
         self.accepted_points = 0
         self.newton_calls = 0
+        self.iterations = 0
         self._synchronised = False
         self._stop_second = math.inf
         self._streamed = False
@@ -102,7 +103,7 @@ class StreamingSession(CommandSession):
         self._sources = {}
         self.accepted_points = self.newton_calls = 0
         self.last_time_second = start_second
-        iterations = self.point_iterations
+        before = self.point_iterations, self.transient_iterations
         try:
             if observer.settles:
                 self._settle(observer)
@@ -119,7 +120,8 @@ class StreamingSession(CommandSession):
                 f"error, but {start_second + stop_second:.9g} s were asked for: {self._said()}",
                 last_time_second=self.last_time_second,
             )
-        self.found = Found(self._way, self.point_iterations - iterations)
+        self.found = Found(self._way, self.point_iterations - before[0])
+        self.iterations = self.transient_iterations - before[1]
 
     def _at(self, time_second: float) -> bool:
         return math.isclose(self.last_time_second, time_second, rel_tol=1e-9)

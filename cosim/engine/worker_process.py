@@ -265,6 +265,7 @@ def _simulate(
                 accept_second=recorder.accept_second,
                 accepted_points=session.accepted_points,
                 newton_calls=session.newton_calls,
+                iterations=session.iterations,
             ),
             session.found,
             tuple(recorder.lockstep.reports()),

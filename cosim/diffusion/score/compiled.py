@@ -7,7 +7,6 @@ in one pass. tests/score/test_compiled.py holds it against torch and torch.func 
 import math
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 
 if TYPE_CHECKING:  # worker processes do without torch, which takes seconds to import
@@ -18,52 +17,6 @@ if TYPE_CHECKING:  # worker processes do without torch, which takes seconds to i
 
 
 Matrices = tuple[np.ndarray, ...]
-
-
-@numba.njit(cache=True)
-def _propagate(
-    weights: Matrices,
-    biases: Matrices,
-    angular: np.ndarray,
-    offsets: np.ndarray,
-    x: np.ndarray,
-    t: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Raw output [outputs] and its tangents [outputs, states + 1], the last one by t."""
-    half = len(angular)
-    states = len(x)
-    value = x
-    tangent = np.eye(states, states + 1)
-    for number in range(len(weights)):
-        weight, bias = weights[number], biases[number]
-        rows, columns = weight.shape
-        after = np.empty(rows)
-        tangent_after = np.empty((rows, states + 1))
-        hidden = number < len(weights) - 1
-        for row in range(rows):
-            total = bias[row]
-            for column in range(columns):
-                total += weight[row, column] * value[column]
-            for direction in range(states + 1):
-                slope = 0.0
-                for column in range(columns):
-                    slope += weight[row, column] * tangent[column, direction]
-                tangent_after[row, direction] = slope
-            if hidden:
-                omega = angular[row % half]
-                total += offsets[row]
-                if row < half:
-                    total += math.sin(omega * t)
-                    tangent_after[row, states] += omega * math.cos(omega * t)
-                else:
-                    total += math.cos(omega * t)
-                    tangent_after[row, states] -= omega * math.sin(omega * t)
-                if total <= 0.0:
-                    total = 0.0
-                    tangent_after[row, :] = 0.0
-            after[row] = total
-        value, tangent = after, tangent_after
-    return value, tangent
 
 
 Part = tuple[float, Matrices, Matrices, np.ndarray, np.ndarray]
@@ -113,9 +66,11 @@ class CompiledScore:
             x: state [states], float64.
             t: diffusion time.
         """
+        from cosim.diffusion.score.propagation import propagate  # who only plans needs no numba
+
         values = tangents = None
         for factor, weights, biases, angular, offsets in self._parts:
-            value, tangent = _propagate(weights, biases, angular, offsets, x, t)
+            value, tangent = propagate(weights, biases, angular, offsets, x, t)
             if factor != 1.0:
                 value, tangent = factor * value, factor * tangent
             values = value if values is None else values + value

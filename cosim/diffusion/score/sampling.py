@@ -5,12 +5,12 @@ Source: Song et al., ICLR 2021 (arXiv 2011.13456), sections 4.1 and 4.3.
 """
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
-from scipy.integrate import solve_ivp
 
 from cosim.diffusion.score.held import HeldNoise, Line
 from cosim.diffusion.score.network import Score
@@ -59,20 +59,28 @@ def reference_solution(
             point = torch.from_numpy(x)
             return sde.flow(point, network(point, 1 - now), now).numpy()
 
-    solved = solve_ivp(
-        flow, (0.0, 1.0), state, method="DOP853", rtol=REFERENCE_RTOL, atol=REFERENCE_ATOL,
-        dense_output=True,
-    )  # fmt: skip
-    _require(solved)
+    solved = _solved(flow, (0.0, 1.0), state, "DOP853", REFERENCE_RTOL, REFERENCE_ATOL)
     return solved.sol(np.clip(tau, 0.0, 1.0)).T
 
 
-def _require(solved: Any) -> None:
+def _solved(
+    slope: Callable[[float, np.ndarray], np.ndarray],
+    span: tuple[float, float],
+    state: np.ndarray,
+    method: str,
+    rtol: float,
+    atol: float,
+) -> Any:
+    """SciPy's solution between two times of tau, continuous, or ModelError."""
+    from scipy.integrate import solve_ivp  # as long to import as a solve takes
+
+    solved = solve_ivp(slope, span, state, method=method, rtol=rtol, atol=atol, dense_output=True)
     if not solved.success:
         raise ModelError(
             f"The float64 reference solution stopped at tau = {solved.t[-1]:.6g}: "
             f"{solved.message}. Check the model's weights."
         )
+    return solved
 
 
 def noise_draws(member: int, updates: int, states: int, seed: int) -> np.ndarray:
@@ -107,11 +115,7 @@ def held_noise_solution(
                 reverse = sde.reverse_drift(point, network(point, 1 - now), now).numpy()
             return reverse + amplitude * rate(tau)
 
-        step = solve_ivp(
-            drift, (begin, end), x, method="RK45", rtol=HELD_RTOL, atol=HELD_ATOL,
-            dense_output=True,
-        )  # fmt: skip
-        _require(step)
+        step = _solved(drift, (begin, end), x, "RK45", HELD_RTOL, HELD_ATOL)
         inside = (begin <= tau) & (tau <= end)
         if inside.any():
             solved[inside] = step.sol(tau[inside]).T
@@ -240,11 +244,8 @@ def runge_kutta(
             x, now = torch.from_numpy(flat).reshape(shape), torch.tensor(tau, dtype=states.dtype)
             return sde.flow(x, network(x, 1 - now), now).numpy().ravel()
 
-    solved = solve_ivp(
-        slope, (0.0, 1.0 - EARLIEST_TIME), states.numpy().ravel(), method="RK45", rtol=tolerance,
-        atol=tolerance,
-    )  # fmt: skip
-    _require(solved)
+    span, flat = (0.0, 1.0 - EARLIEST_TIME), states.numpy().ravel()
+    solved = _solved(slope, span, flat, "RK45", tolerance, tolerance)
     return torch.from_numpy(solved.y[:, -1].copy()).reshape(shape), int(solved.nfev)
 
 
