@@ -24,17 +24,28 @@ def figures(
         bool, typer.Option("--force", help="Make those again that are there.")
     ] = False,
     quick: Annotated[
-        bool, typer.Option("--quick", help="A tenth of the samples, macro blocks: minutes.")
+        bool,
+        typer.Option(
+            "--quick",
+            help="A tenth of the samples, macro blocks, one corner: minutes. Into "
+            "results/runs/figures/quick/figures, as the committed ones are made in full.",
+        ),
     ] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Make the figures of the blocks and the paper's system, with data, and a page of them."""
-    from cosim.diffusion.studies.figures import PROJECT_FIGURES, find_figures, gallery, make_figures
+    from cosim.diffusion.studies.figures import (
+        PROJECT_FIGURES,
+        QUICK_FIGURES,
+        find_figures,
+        gallery,
+        make_figures,
+    )
     from cosim.files import make_folder, write_text
 
     wanted = find_figures(names or [])
-    folder = output or PROJECT_FIGURES
+    folder = output or (QUICK_FIGURES if quick else PROJECT_FIGURES)
     make_folder(folder)
     missing = [name for name in wanted if force or not (folder / f"{name}.png").is_file()]
     drawn: list[str] = []
@@ -51,8 +62,8 @@ def figures(
             drawn.append(str(path))
             if not as_json:
                 console.print(f"figure   {path}", highlight=False, soft_wrap=True)
-    page = (folder.parent if output is None else folder) / "README.md"
-    write_text(page, gallery(folder, page))
+    page = (folder.parent if folder == PROJECT_FIGURES else folder) / "README.md"
+    write_text(page, gallery(folder, page, quick))
     present = [str(folder / f"{name}.png") for name in wanted if name not in missing]
     if as_json:
         print_json({"made": drawn, "present": present})

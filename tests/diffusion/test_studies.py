@@ -90,6 +90,17 @@ def test_a_finding_is_figure_data_and_caption(tmp_path: Path) -> None:
     assert "It shows" in page and "| speed | 1x | 2x | other task |" in page
 
 
+def test_quick_blocks_say_what_they_leave_out(tmp_path: Path) -> None:
+    for name, figure in FIGURES.items():
+        assert figure.quick.corners == ("typical",)
+        assert set(figure.quick.fidelities) <= set(figure.fidelities), name
+    (tmp_path / "opamp_bode.png").touch()
+    (tmp_path / "relu_transfer.png").touch()
+    page = gallery(tmp_path, tmp_path / "README.md", quick=True)
+    assert "(transistor; GF180MCU typical; 27 C; 3.3 V)" in page
+    assert "(ideal, macro; GF180MCU typical; 27 C; 3.3 V)" in page
+
+
 def test_bench_of_the_score_is_torch_s(tmp_path: Path) -> None:
     """Operating point of the ideal network in a netlist, its embedding frozen at t."""
     from cosim.engine.isolated import analysed

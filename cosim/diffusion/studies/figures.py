@@ -67,6 +67,12 @@ class BenchFigure:
         ]
 
     @property
+    def quick(self) -> "BenchFigure":
+        """At the typical corner, and without transistors where coarser blocks show the same."""
+        coarser = tuple(level for level in self.fidelities if level is not Fidelity.TRANSISTOR)
+        return replace(self, fidelities=coarser or self.fidelities, corners=self.corners[:1])
+
+    @property
     def full_caption(self) -> str:
         """With the conditions."""
         where = (
@@ -135,6 +141,7 @@ FIGURES = {
 
 RUNS = Path(__file__).resolve().parents[3] / "results" / "runs" / "figures"
 """Keeps what studies simulate."""
+QUICK_FIGURES = RUNS / "quick" / "figures"
 
 STUDIES = {
     "score_field": Study("The score as a vector field: torch against the circuit", score_field),
@@ -184,7 +191,7 @@ def make_figures(
     Args:
         folder: gets NAME.png and the data: BLOCK.csv for all figures of a block, NAME.csv and
             NAME.json (caption) of a study.
-        quick: studies with a tenth of the work.
+        quick: studies with a tenth of the work, blocks as of `BenchFigure.quick`.
         on_progress: told what is being done.
     """
     measured: dict[tuple[str, tuple[Condition, ...]], list[Sheet]] = {}
@@ -196,7 +203,7 @@ def make_figures(
             STUDIES[name].make(workspace).save(folder, name)
             yield name, path
             continue
-        figure = FIGURES[name]
+        figure = FIGURES[name].quick if quick else FIGURES[name]
         key = figure.block, tuple(figure.conditions)
         if key not in measured:
             measured[key] = list(sheets(figure.block, figure.conditions, jobs))
@@ -224,7 +231,7 @@ def _thinned(count: int) -> np.ndarray:
     return np.unique(np.linspace(0, count - 1, min(count, DATA_POINTS)).astype(int))
 
 
-def gallery(folder: Path, page: Path) -> str:
+def gallery(folder: Path, page: Path, quick: bool = False) -> str:
     """A page (to be written to `page`) of the figures in a folder, with their captions."""
     place = "" if page.parent == folder else f"{folder.name}/"
     lines = [
@@ -238,9 +245,9 @@ def gallery(folder: Path, page: Path) -> str:
             continue
         lines += [f"## {name}", "", f"![{name}]({place}{name}.png)", ""]
         if name in FIGURES:
-            block = FIGURES[name].block
-            data = f"Data: [{block}.csv]({place}{block}.csv)."
-            lines += [f"{FIGURES[name].full_caption}. {data}", ""]
+            figure = FIGURES[name].quick if quick else FIGURES[name]
+            data = f"Data: [{figure.block}.csv]({place}{figure.block}.csv)."
+            lines += [f"{figure.full_caption}. {data}", ""]
             continue
         said = json.loads((folder / f"{name}.json").read_text(encoding="utf8"))
         lines += [f"{said['caption']}. Data: [{name}.csv]({place}{name}.csv).", ""]
