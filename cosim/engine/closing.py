@@ -3,7 +3,8 @@
 Landlock knows paths, and holds a thread to folders; it knows nothing of sockets but TCP's, of new
 processes and of files' modes. seccomp knows system calls, and refuses those. Both hold for good,
 and need no root.
-Sources: the Linux kernel's manuals of Landlock and of seccomp filters; clone(2).
+Sources: the Linux kernel's manuals of Landlock and of seccomp filters; clone(2);
+seccomp_api_get(3).
 """
 
 import errno
@@ -12,12 +13,14 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 NULL = Path(os.devnull)
 TCP_VERSION = 4
 """Of Landlock: the first that knows TCP."""
+
+WHOLE_LEVEL = 2
+"""Of libseccomp's API, which asks the kernel: filters for all threads of a process."""
 
 CLONE_THREAD = 0x10000
 REFUSED = (
@@ -79,9 +82,11 @@ def _why_unfiltered() -> str:
     if sys.platform != "linux":
         return "only Linux has seccomp"
     try:
-        import pyseccomp  # noqa: F401
+        import pyseccomp
     except (ImportError, OSError, RuntimeError) as error:  # RuntimeError: there is no libseccomp
         return str(error)
+    if (level := pyseccomp.get_api()) < WHOLE_LEVEL:
+        return f"the kernel's seccomp, of level {level}, closes single threads at most"
     return ""
 
 
@@ -98,12 +103,14 @@ def close(folder: Path, *, whole: bool = True) -> None:
     if not unfiltered:
         _refuse_calls(whole)
     if whole:
-        tempfile.tempdir = str(folder)
+        tempfile.tempdir = str(folder.resolve())
 
 
 def closed_thread(folder: Path) -> ThreadPoolExecutor:
     """A thread of a process that stays open, which keeps to what `barriers` says is held."""
-    return ThreadPoolExecutor(1, initializer=partial(close, folder, whole=False))
+    thread = ThreadPoolExecutor(1)
+    thread.submit(close, folder, whole=False).result()
+    return thread
 
 
 def _keep_files(folder: Path) -> None:

@@ -93,18 +93,19 @@ class _Worker:
         child.close()
         self.simulation: Simulation | None = None
         self.ready = self.started = False
-        self.limits_steps = self.closed = False
+        self.limits_steps = False
+        self.closed: bool | None = None  # which its first simulation decides
         self.last_time_second = 0.0
         self.heard = time.monotonic()
 
     def fits(self, simulation: Simulation) -> bool:
         """Whether it may run a simulation next. Once ngspice asks before each step it does so for
-        good, and chooses its own steps a little differently; a room is closed for good.
+        good, and chooses its own steps a little differently; a room is closed, or open, for good.
         """
         return (
             self.process.poll() is None
             and self.limits_steps <= simulation.stepping.limits_steps
-            and self.closed <= simulation.closed
+            and self.closed in (None, simulation.closed)
         )
 
     def assign(self, simulation: Simulation) -> None:

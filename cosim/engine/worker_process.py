@@ -161,29 +161,30 @@ class Recorder:
 
 
 class Place:
-    """The current folder: that of blocks, or the room while ngspice is at work without them."""
+    """The current folder: that of blocks, or the room while ngspice is at work without them.
 
-    def __init__(self, room: Path) -> None:
+    Args:
+        closed: whether the process is closed, in the room and for good.
+    """
+
+    def __init__(self, room: Path, closed: bool) -> None:
         self.room = room
         self._outside = os.open(".", os.O_RDONLY)
-        self._reader: ThreadPoolExecutor | None = closed_thread(room)
+        self._reader: ThreadPoolExecutor | None = None
+        if closed:
+            self.enter()
+            close(room)
+        else:
+            self._reader = closed_thread(room)
 
     def enter(self) -> None:
         """Into the room."""
         os.chdir(self.room)
 
     def leave(self) -> None:
-        """To where blocks are; for good in the room once it is closed."""
+        """To where blocks are, if there are any."""
         if self._reader is not None:
             os.fchdir(self._outside)
-
-    def close(self) -> None:
-        """Close the process."""
-        if self._reader is not None:
-            self._reader.shutdown()
-            self._reader = None
-            self.enter()
-            close(self.room)
 
     def load(self, session: "NgspiceSession", netlist: str) -> None:
         """Have ngspice read a netlist."""
@@ -210,7 +211,7 @@ def main(handle: int, room: str) -> None:
         connection.send(error)
         return
     connection.send(None)
-    place = Place(Path(room))
+    place: Place | None = None
     while True:
         try:
             member, pickled = connection.recv()
@@ -221,8 +222,7 @@ def main(handle: int, room: str) -> None:
         except Exception as error:
             connection.send(Failed(member, _unreadable(error)))
             os._exit(1)
-        if simulation.closed:
-            place.close()
+        place = place or Place(Path(room), simulation.closed)
         _simulate(session, simulation, connection, place)
 
 

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -220,6 +221,8 @@ def test_a_worker_is_closed_where_ngspice_is_alone(
         assert [path.name for path in room.iterdir()] == ["b3v33check.log"]
         pool.run_one(simulation(block(Rate(Decay())), Explicit, 1.0, units=0.1, step=0.01))
         assert not _is_closed(pool)  # another process
+        pool.run_one(alone)
+        assert _is_closed(pool)  # and another
     assert not room.exists() and not list(tmp_path.iterdir())
 
 
@@ -246,13 +249,18 @@ def test_beside_blocks_the_netlist_is_read_in_a_closed_thread(
 
 
 def test_where_the_room_cannot_be_closed_the_doctor_says_so(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert _room().status is (Status.LIMITED if OPEN.strip() else Status.OK)
+    if not OPEN.strip():
+        monkeypatch.setattr("pyseccomp.get_api", lambda: 1)
+        assert "of level 1" in _room().advice
     monkeypatch.setitem(sys.modules, "pyseccomp", None)
     assert "starts no program" in _room().advice
     monkeypatch.setitem(sys.modules, "py_landlock", None)
-    close(Path())  # nothing happens
+    monkeypatch.setattr(tempfile, "tempdir", None)  # which is put back
+    close(tmp_path)  # nothing is held
+    subprocess.run(["true"], check=True)
     finding = _room()
     assert finding.status is Status.LIMITED and finding.found.startswith("open")
     assert "Landlock" in finding.advice and "libseccomp" in finding.advice

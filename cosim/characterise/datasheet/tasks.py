@@ -37,10 +37,11 @@ class Task:
 
 def described(point: Mapping[str, Value]) -> str:
     """Such as `vdd=3.3 corner=ss seed=7`."""
-    return " ".join(
+    said = " ".join(
         f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
         for name, value in point.items()
     )
+    return said or "its only point"
 
 
 def typical_point(sheet: Datasheet, parameter: str) -> Point:

@@ -111,8 +111,12 @@ def markdown(result: Result) -> str:
     head = [
         f"# {_cell(result.title)}: {result.judgement}",
         "",
-        f"{result.done} of {result.wanted} points; "
-        + "; ".join(f"{name}: {_cell(values)}" for name, values in result.conditions.items())
+        "; ".join(
+            [
+                f"{result.done} of {result.wanted} points",
+                *(f"{name}: {_cell(values)}" for name, values in result.conditions.items()),
+            ]
+        )
         + f". {', '.join(f'{name} {one}' for name, one in result.software.items())}.",
         "",
         "| " + " | ".join(COLUMNS) + " |",
