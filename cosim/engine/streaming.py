@@ -5,8 +5,8 @@ Replaces what PySpice 1.5 does too slowly: a dictionary of Python objects for ev
 
 import math
 import re
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from PySpice.Spice.NgSpice.Shared import ffi
@@ -14,6 +14,9 @@ from PySpice.Spice.NgSpice.Shared import ffi
 from cosim.engine.commands import CommandSession
 from cosim.engine.start import Found, Way, way_of
 from cosim.errors import EngineError
+
+if TYPE_CHECKING:
+    from cosim.engine.sources import SourceTable
 
 _PAUSED = re.compile(r"\d+ *: condition met: stop")
 
@@ -27,8 +30,18 @@ class Observer(Protocol):
     def begin(self, names: Sequence[str]) -> Sequence[int]:
         """A run starts with these vectors, lower case; returns the indices of those to report."""
 
-    def source_value(self, name: str) -> Callable[[float], float]:
-        """The function of time that gives the value of external source `name`."""
+    def source_index(self, name: str) -> int:
+        """The place of external source `name` among `sources`."""
+
+    @property
+    def sources(self) -> tuple[np.ndarray, np.ndarray]:
+        """Base and slope of the external sources [sources], written to as the run goes on: they
+        are base + slope * (time - `accepted_second`).
+        """
+
+    @property
+    def accepted_second(self) -> float:
+        """The time from which external sources count."""
 
     def started(self, values: np.ndarray) -> None:
         """The operating point was found; `values` are those of its vectors to report."""
@@ -64,13 +77,13 @@ class StreamingSession(CommandSession):
     def __init__(self, send_data: bool) -> None:
         self._observer: Observer | None = None
         self._failure: BaseException | None = None
-        self._sources: dict[int, Callable[[float], float]] = {}
+        self._table: SourceTable | None = None
+        self._python_calls = 0
         self._vectors: list[int] = []
         self._time_pointer: Any = None
         self._pointers: list[tuple[int, Any]] = []
         self._values = np.empty(0)
         self.accepted_points = 0
-        self.newton_calls = 0
         self.iterations = 0
         self._synchronised = False
         self._stop_second = math.inf
@@ -100,8 +113,8 @@ class StreamingSession(CommandSession):
         self._stop_second, self._start_second = stop_second, start_second
         if observer.longest_step_second is not None:
             self._synchronise()
-        self._sources = {}
-        self.accepted_points = self.newton_calls = 0
+        self._answer(observer)
+        self.accepted_points = self._python_calls = 0
         self.last_time_second = start_second
         before = self.point_iterations, self.transient_iterations
         try:
@@ -148,21 +161,43 @@ class StreamingSession(CommandSession):
         finally:
             self.exec_command("delete all")
 
+    @property
+    def newton_calls(self) -> int:
+        """How often ngspice asked for the value of an external source in the last run."""
+        return self._python_calls + (self._table.calls if self._table is not None else 0)
+
+    def _answer(self, observer: Observer) -> None:
+        """Have external sources answered by compiled code."""
+        base, slope = observer.sources
+        if self._table is None and len(base):
+            from cosim.engine.sources import SourceTable  # needs LLVM
+
+            self._table = SourceTable(int(ffi.cast("uintptr_t", self._get_vsrc_data_c)))
+            signature = "int (*)(double *, double, char *, int, void *)"
+            self._answer_c = ffi.cast(signature, self._table.address)
+            self._register()
+        if self._table is not None:
+            self._table.reset(base, slope, self._start_second)
+
     def _synchronise(self) -> None:
         """Have ngspice ask before each step; PySpice registers no such callback."""
         if self._synchronised:
             return
         signature = "int (double, double *, double, int, int, int, void *)"
         self._limit_step_c = ffi.callback(signature, self._limit_step)
+        # For good: ngspice 46 dies of a NULL that takes it back.
+        self._synchronised = True
+        self._register()
+
+    def _register(self) -> None:
+        """Tell ngspice what to call in a run."""
         self._ngspice_shared.ngSpice_Init_Sync(
-            self._get_vsrc_data_c,
+            self._get_vsrc_data_c if self._table is None else self._answer_c,
             self._get_isrc_data_c,
-            self._limit_step_c,
+            self._limit_step_c if self._synchronised else ffi.NULL,
             self._ngspice_id,
             self._self_c,
         )
-        # For good: ngspice 46 dies of a NULL that takes it back.
-        self._synchronised = True
 
     # -- callbacks from ngspice: an exception must not cross them ---------------------------
 
@@ -211,6 +246,8 @@ class StreamingSession(CommandSession):
             observer.started(values)
         self.accepted_points += 1
         observer.accept(self.last_time_second, values)
+        if self._table is not None:
+            self._table.clock[1] = observer.accepted_second
         if self.last_time_second < observer.breakpoint_second != self._breakpoint_second:
             self._breakpoint_second = observer.breakpoint_second
             self._ngspice_shared.ngSpice_SetBkpt(self._breakpoint_second - self._start_second)
@@ -242,15 +279,18 @@ class StreamingSession(CommandSession):
     def _get_vsrc_data(
         voltage: Any, time_second: float, node: Any, ngspice_id: int, user_data: Any
     ) -> int:
+        """Called for a source that the compiled callback does not know yet."""
         session = StreamingSession._current
         if session is not None and session._observer is not None:
             try:
-                session.newton_calls += 1
-                source = session._sources.get(node)
-                if source is None:
-                    name = ffi.string(node).decode().lower()
-                    source = session._sources[node] = session._observer.source_value(name)
-                voltage[0] = source(session._start_second + time_second)
+                session._python_calls += 1
+                observer = session._observer
+                place = observer.source_index(ffi.string(node).decode().lower())
+                if session._table is not None:
+                    session._table.know(int(ffi.cast("uintptr_t", node)), place)
+                base, slope = observer.sources
+                elapsed = session._start_second + time_second - observer.accepted_second
+                voltage[0] = base[place] + slope[place] * elapsed
             except BaseException as error:
                 session._fail(error)
                 voltage[0] = 0.0

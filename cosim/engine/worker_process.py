@@ -9,7 +9,7 @@ import os
 import pickle
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -71,22 +71,24 @@ class Recorder:
             )
         return [order[name] for name in wanted]
 
-    def source_value(self, name: str) -> Callable[[float], float]:
-        lockstep = self.lockstep
-        index = lockstep.external_index.get(name)
+    def source_index(self, name: str) -> int:
+        index = self.lockstep.external_index.get(name)
         if index is None:
             self.fail(
                 EngineError(
                     f"The netlist has an external source '{name}' that no block drives. Blocks "
-                    f"drive {sorted(lockstep.external_index)}. Remove it or add its block."
+                    f"drive {sorted(self.lockstep.external_index)}. Remove it or add its block."
                 )
             )
-        base, slope = lockstep.base, lockstep.slope
+        return index
 
-        def value(time_second: float) -> float:
-            return base[index] + slope[index] * (time_second - lockstep.accepted_second)
+    @property
+    def sources(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.lockstep.base, self.lockstep.slope
 
-        return value
+    @property
+    def accepted_second(self) -> float:
+        return self.lockstep.accepted_second
 
     def started(self, values: np.ndarray) -> None:
         if self.simulation.start is not None:

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 
@@ -132,8 +133,7 @@ class Coupled:
         return base, by_time
 
 
-@dataclass(frozen=True)
-class _Check:
+class _Check(NamedTuple):
     """Refuses what a block must not return."""
 
     block: Block

@@ -119,18 +119,19 @@ class Findings:
             self.jump_volt, self.jump_second = volt, time_second
 
     def take_error(
-        self, time_second: float, elapsed_second: float, error: np.ndarray, change: np.ndarray
+        self, time_second: float, elapsed_second: float, error: np.ndarray, change_volt: float
     ) -> None:
-        """Coupling error of a point, and change of the output since the last one [outputs].
+        """Coupling error of a point [outputs], and largest change of an output since the last one.
 
         Errors add up in a loop that forgets nothing: their sum, in times of the signal's.
         """
-        if error.max() > self.error_volt.max():
+        largest_volt = largest(error)
+        if largest_volt > largest(self.error_volt):
             self.error_second = time_second
         self.error_volt = np.maximum(self.error_volt, error)
         if elapsed_second > 0:
-            self.steepest = max(self.steepest, float(np.abs(change).max()) / elapsed_second)
-            self.accumulated += float(error.max()) * elapsed_second
+            self.steepest = max(self.steepest, change_volt / elapsed_second)
+            self.accumulated += largest_volt * elapsed_second
 
     def take_excess(self, time_second: float, error_volt: float) -> None:
         """A coupling error that is far beyond the tolerance."""
@@ -229,6 +230,11 @@ class Findings:
                 "sources.",
             )
         return events
+
+
+def largest(values: np.ndarray) -> float:
+    """Of a few finite values, at least one; sooner than numpy says it."""
+    return float(max(values.tolist()))
 
 
 def range_volt(low: np.ndarray, high: np.ndarray) -> np.ndarray:

@@ -45,7 +45,8 @@ class Lockstep:
     Attributes:
         input_nodes, output_nodes: what crosses the interface, block by block.
         external_index: place of an external source (name in lower case) in `base` and `slope`.
-        base, slope: value of each external source: base + slope * (t - accepted_second).
+        base, slope: value of each external source: base + slope * (t - accepted_second). These
+            arrays stay, and are written to.
         repeats: whether the operating point has to be solved for again; points are not to be
             given meanwhile.
         breakpoint_second: the next time that a point has to meet, infinite if there is none.
@@ -93,8 +94,7 @@ class Lockstep:
             names.extend(externals)
             inputs, outputs = inputs + count_in, outputs + count_out
         self.external_index = {name: index for index, name in enumerate(names)}
-        self.base = [0.0] * len(names)
-        self.slope = [0.0] * len(names)
+        self.base, self.slope = np.zeros(len(names)), np.zeros(len(names))
         self._settling = Settling(self._coupled, self._put, start_second)
         self._settled = not (blocks and settles)
         self.repeats = False
@@ -175,8 +175,7 @@ class Lockstep:
                 error[coupled.outputs] = carried - computed
         if communicates:
             self.accepted_second = time_second
-        finite = error[np.isfinite(error)]
-        self._control.take(time_second, elapsed, float(np.abs(finite).max(initial=0.0)))
+        self._control.take(time_second, elapsed, error)
         return True
 
     def repeat(self) -> None:

@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from cosim.lockstep.scheme import Scheme
 
 SAFETY, LEAST_FACTOR, LARGEST_FACTOR = 0.8, 0.2, 1.3
@@ -76,13 +78,14 @@ class StepControl:
         )
         return self._following_second > before
 
-    def take(self, time_second: float, elapsed_second: float, largest_error_volt: float) -> None:
-        """A point was accepted, with this coupling error."""
+    def take(self, time_second: float, elapsed_second: float, error_volt: np.ndarray) -> None:
+        """A point was accepted, with these coupling errors; NaN of outputs that have none."""
         tolerance = self._stepping.tolerance_volt
         if self._following_second > time_second:
             self.longest_second = self._following_second - time_second
         elif tolerance is not None and elapsed_second > 0:
-            reserve = tolerance / max(largest_error_volt, TINY_VOLT)
+            largest_volt = float(np.abs(error_volt[np.isfinite(error_volt)]).max(initial=TINY_VOLT))
+            reserve = tolerance / largest_volt
             wanted = elapsed_second * self._growth(reserve)
             self.at_floor = wanted <= self._least_second
             self.longest_second = max(wanted, self._least_second)

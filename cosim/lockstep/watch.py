@@ -6,6 +6,7 @@ In a loop of gain g that the scheme does not solve for, each error is g times th
 circuit. Then the error soon is as large as the signal, and rises on; that is what is looked for.
 """
 
+import functools
 import math
 from collections import deque
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from cosim.errors import CouplingError
 from cosim.lockstep.block import Block
-from cosim.lockstep.findings import TOLERANCE_FACTOR, Findings, range_volt
+from cosim.lockstep.findings import TOLERANCE_FACTOR, Findings, largest, range_volt
 from cosim.lockstep.scheme import Scheme
 from cosim.lockstep.stepping import Stepping
 from cosim.lockstep.switching import Switching
@@ -81,40 +82,41 @@ class Watch:
         self._input_low = np.minimum(self._input_low, volts)
         self._input_high = np.maximum(self._input_high, volts)
         change = computed - self._computed
-        jumped = self._jumped(elapsed_second, np.abs(change), range_volt(low, high), volts)
+        moved = np.abs(change)
         seen.low, seen.high = low, high
+        jumped = self._jumped(elapsed_second, moved, volts)
         self._recent.append((carried - self._carried, change))
         self._carried, self._computed, self._volts = carried, computed, volts
         if self._block.sample_second is not None:
             return jumped
         if jumped:
-            seen.take_jump(time_second, elapsed_second, float(np.abs(change).max()))
+            seen.take_jump(time_second, elapsed_second, largest(moved))
             self._switching.take_jump(time_second, seen.calls, seen.jump_volt, at_floor)
         else:
-            seen.take_error(time_second, elapsed_second, error, change)
+            seen.take_error(time_second, elapsed_second, error, largest(moved))
         self._take_error(time_second, elapsed_second, error, jumped)
         return jumped
 
-    def _jumped(
-        self, elapsed_second: float, change: np.ndarray, span: np.ndarray, volts: np.ndarray
-    ) -> bool:
+    def _jumped(self, elapsed_second: float, change: np.ndarray, volts: np.ndarray) -> bool:
+        seen = self.findings
         if self._block.discontinuous:
-            return bool((change > JUMP_PART * span).any())
+            return bool((change > JUMP_PART * range_volt(seen.low, seen.high)).any())
         if elapsed_second <= 0:
             return False
         slope = change / elapsed_second
         before, self._slopes = self._slopes, [*self._slopes[1 - RECENT :], slope]
-        steeper = len(before) > 1 and (slope > JUMP_STEEPER * np.max(before, axis=0)).any()
-        if not (steeper or self.findings.jumps):  # one that has jumped may do so at every point
-            return False
+        steepest = functools.reduce(np.maximum, before) if len(before) > 1 else np.inf
+        if not (seen.jumps or (slope > JUMP_STEEPER * steepest).any()):
+            return False  # but one that has jumped may do so at every point
         input_span = range_volt(self._input_low, self._input_high)
         moved = float((np.abs(volts - self._volts) / input_span).max(initial=0.0))
+        span = range_volt(seen.low, seen.high)
         return bool((change / span > max(JUMP_PART, JUMP_GAIN * moved)).any())
 
     def _take_error(
         self, time_second: float, elapsed_second: float, error: np.ndarray, jumped: bool
     ) -> None:
-        norm, before = float(error.max()), self._norm
+        norm, before = largest(error), self._norm
         self._norm = norm
         tolerance = self._stepping.tolerance_volt
         if tolerance is not None and norm > TOLERANCE_FACTOR * tolerance:
@@ -129,16 +131,18 @@ class Watch:
                 loop_gain=self.recent_gain,
                 last_time_second=time_second,
             )
-        span = float(range_volt(self.findings.low, self.findings.high).max())
         # A step that is twice as long as the last has a larger error by right.
         longer = max(elapsed_second / self._elapsed_second, 1.0)
         before *= longer**self._scheme.ORDER * (GROWING_RESERVE if longer > 1.01 else 1.0)
         self._elapsed_second = elapsed_second
-        rises = not jumped and norm > RISING_FACTOR * before and norm > RISING_PART * span
+        seen = self.findings
+        falls = jumped or norm < 0.999 * before
+        span = math.inf if falls else largest(range_volt(seen.low, seen.high))
+        rises = norm > RISING_FACTOR * before and norm > RISING_PART * span
         if self.findings.loop_gain < 1 and self.recent_gain > 0:
             rises = False  # errors of one sign add up to what positive feedback below 1 lags behind
         self._rising = self._rising + 1 if rises else 0
-        large = not jumped and norm > LARGE_PART * span and norm >= 0.999 * before
+        large = norm > LARGE_PART * span
         # A switch is bounded, and in a stiff implicit loop the error is that of a large slope.
         counts = not self._block.discontinuous and not self._scheme.IMPLICIT
         self._large = self._large + 1 if large and counts else 0
