@@ -6,17 +6,15 @@ Replaces what PySpice 1.5 does too slowly: a dictionary of Python objects for ev
 import math
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from PySpice.Spice.NgSpice.Shared import ffi
 
 from cosim.engine.commands import CommandSession
+from cosim.engine.sources import SourceTable
 from cosim.engine.start import Found, Way, way_of
 from cosim.errors import EngineError
-
-if TYPE_CHECKING:
-    from cosim.engine.sources import SourceTable
 
 _PAUSED = re.compile(r"\d+ *: condition met: stop")
 
@@ -77,15 +75,14 @@ class StreamingSession(CommandSession):
     def __init__(self, send_data: bool) -> None:
         self._observer: Observer | None = None
         self._failure: BaseException | None = None
-        self._table: SourceTable | None = None
-        self._python_calls = 0
+        self.sources = SourceTable()
+        self._answer_c: Any = None
+        self._limit_step_c: Any = None
         self._vectors: list[int] = []
         self._time_pointer: Any = None
         self._pointers: list[tuple[int, Any]] = []
         self._values = np.empty(0)
-        self.accepted_points = 0
-        self.iterations = 0
-        self._synchronised = False
+        self.accepted_points = self.iterations = 0
         self._stop_second = math.inf
         self._streamed = False
         self._breakpoint_second = math.inf
@@ -111,10 +108,8 @@ class StreamingSession(CommandSession):
         self._streamed = True
         self._observer, self._failure = observer, None
         self._stop_second, self._start_second = stop_second, start_second
-        if observer.longest_step_second is not None:
-            self._synchronise()
-        self._answer(observer)
-        self.accepted_points = self._python_calls = 0
+        self._register(observer)
+        self.accepted_points = 0
         self.last_time_second = start_second
         before = self.point_iterations, self.transient_iterations
         try:
@@ -161,43 +156,26 @@ class StreamingSession(CommandSession):
         finally:
             self.exec_command("delete all")
 
-    @property
-    def newton_calls(self) -> int:
-        """How often ngspice asked for the value of an external source in the last run."""
-        return self._python_calls + (self._table.calls if self._table is not None else 0)
-
-    def _answer(self, observer: Observer) -> None:
-        """Have external sources answered by compiled code."""
+    def _register(self, observer: Observer) -> None:
+        """Have ngspice ask compiled code for external sources, and an observer before each step;
+        once for good: ngspice 46 dies of a NULL that takes it back.
+        """
         base, slope = observer.sources
-        if self._table is None and len(base):
-            from cosim.engine.sources import SourceTable  # needs LLVM
-
-            self._table = SourceTable(int(ffi.cast("uintptr_t", self._get_vsrc_data_c)))
-            signature = "int (*)(double *, double, char *, int, void *)"
-            self._answer_c = ffi.cast(signature, self._table.address)
-            self._register()
-        if self._table is not None:
-            self._table.reset(base, slope, self._start_second)
-
-    def _synchronise(self) -> None:
-        """Have ngspice ask before each step; PySpice registers no such callback."""
-        if self._synchronised:
-            return
-        signature = "int (double, double *, double, int, int, int, void *)"
-        self._limit_step_c = ffi.callback(signature, self._limit_step)
-        # For good: ngspice 46 dies of a NULL that takes it back.
-        self._synchronised = True
-        self._register()
-
-    def _register(self) -> None:
-        """Tell ngspice what to call in a run."""
-        self._ngspice_shared.ngSpice_Init_Sync(
-            self._get_vsrc_data_c if self._table is None else self._answer_c,
-            self._get_isrc_data_c,
-            self._limit_step_c if self._synchronised else ffi.NULL,
-            self._ngspice_id,
-            self._self_c,
-        )
+        self.sources.begin(base, slope, self._start_second)
+        before = self._answer_c, self._limit_step_c
+        if self._answer_c is None and len(base):
+            python = int(ffi.cast("uintptr_t", self._get_vsrc_data_c))
+            self._answer_c = ffi.cast("GetVSRCData *", self.sources.compile(python))
+        if self._limit_step_c is None and observer.longest_step_second is not None:
+            self._limit_step_c = ffi.callback("GetSyncData", self._limit_step)
+        if before != (self._answer_c, self._limit_step_c):
+            self._ngspice_shared.ngSpice_Init_Sync(
+                self._answer_c or self._get_vsrc_data_c,
+                self._get_isrc_data_c,
+                self._limit_step_c or ffi.NULL,
+                self._ngspice_id,
+                self._self_c,
+            )
 
     # -- callbacks from ngspice: an exception must not cross them ---------------------------
 
@@ -246,8 +224,7 @@ class StreamingSession(CommandSession):
             observer.started(values)
         self.accepted_points += 1
         observer.accept(self.last_time_second, values)
-        if self._table is not None:
-            self._table.clock[1] = observer.accepted_second
+        self.sources.clock[1] = observer.accepted_second
         if self.last_time_second < observer.breakpoint_second != self._breakpoint_second:
             self._breakpoint_second = observer.breakpoint_second
             self._ngspice_shared.ngSpice_SetBkpt(self._breakpoint_second - self._start_second)
@@ -283,14 +260,9 @@ class StreamingSession(CommandSession):
         session = StreamingSession._current
         if session is not None and session._observer is not None:
             try:
-                session._python_calls += 1
-                observer = session._observer
-                place = observer.source_index(ffi.string(node).decode().lower())
-                if session._table is not None:
-                    session._table.know(int(ffi.cast("uintptr_t", node)), place)
-                base, slope = observer.sources
-                elapsed = session._start_second + time_second - observer.accepted_second
-                voltage[0] = base[place] + slope[place] * elapsed
+                place = session._observer.source_index(ffi.string(node).decode().lower())
+                address = int(ffi.cast("uintptr_t", node))
+                voltage[0] = session.sources.learn(address, place, time_second)
             except BaseException as error:
                 session._fail(error)
                 voltage[0] = 0.0

@@ -266,7 +266,7 @@ def _simulate(
                 block_second=recorder.lockstep.block_second,
                 accept_second=recorder.accept_second,
                 accepted_points=session.accepted_points,
-                newton_calls=session.newton_calls,
+                newton_calls=session.sources.calls,
                 iterations=session.iterations,
             ),
             session.found,
