@@ -106,11 +106,12 @@ class OpAmpConfig(Section):
 
 class CalibrationConfig(Section):
     """Measured gain and offset of each score output, which the last layer is programmed against:
-    `cosim calibrate` gives them.
+    `cosim calibrate` gives them. And what converters add to the columns of each layer.
     """
 
     gains: tuple[Annotated[float, Field(gt=0.1, lt=10)], ...] = ()
     offsets_unit: tuple[Annotated[float, Field(gt=-10, lt=10)], ...] = ()
+    biases_unit: tuple[tuple[Annotated[float, Field(gt=-10, lt=10)], ...], ...] = ()
 
     @model_validator(mode="after")
     def _of_each_output(self) -> "CalibrationConfig":
@@ -275,8 +276,8 @@ class RunConfig(Section):
             raise ValueError("a calibration is of a score in the netlist: score must be 'analog'")
         if self.score != "torch" and self.window.read_noise:
             raise ValueError("window.read_noise is of cells in torch: it needs score 'torch'")
-        if self.score == "split" and self.condition.guidance:
-            raise ValueError("a score split between netlist and torch is of one network, unguided")
+        if self.score == "split" and (self.condition.guidance or self.calibration.biases_unit):
+            raise ValueError("a score split between netlist and torch is unguided and untrimmed")
         if self.score != "analog" and self.fidelity.reference is not Fidelity.IDEAL:
             raise ValueError(
                 "a score in torch is against the ideal analog ground: fidelity.reference must be "

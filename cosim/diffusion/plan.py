@@ -121,14 +121,14 @@ class Plan:
 
     def _score_function(self, sample: int) -> ScoreFunction:
         """The score in torch: the network's, or as its arrays are programmed and read."""
-        window, scaling, programmed = self.config.window, self.config.scaling, self.design
+        window, scaling, arrays = self.config.window, self.config.scaling, self.design.programmed
         if not window.read_noise:
-            exact = CompiledScore.of(self.problem.network)
-            score = exact if window.exact else CompiledScore.read(programmed.programmed)
+            exact = window.exact and not self.config.calibration.biases_unit
+            network = self.problem.network
+            score = CompiledScore.of(network) if exact else CompiledScore.read(arrays)
             return ScoreFunction(score, scaling)
-        seed = (self.config.ensemble.seed, sample)
-        updates = self.config.noise.updates
-        return ReadNoiseFunction(programmed.programmed, scaling, window.read_noise, updates, seed)
+        seed, updates = (self.config.ensemble.seed, sample), self.config.noise.updates
+        return ReadNoiseFunction(arrays, scaling, window.read_noise, updates, seed)
 
     @cached_property
     def netlist(self) -> Netlist:

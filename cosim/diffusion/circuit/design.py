@@ -134,7 +134,7 @@ class Design:
         """The networks as conductances.
 
         Raises:
-            ConfigurationError: a calibration of another number of outputs.
+            ConfigurationError: a calibration of another number of outputs, or of another network.
         """
         fitted, states = self.config.calibration, self.problem.network.states
         if len(fitted.gains) not in (0, states):
@@ -142,9 +142,10 @@ class Design:
                 f"[calibration] has {len(fitted.gains)} gains, but the score has {states} outputs. "
                 "Give one for each, as `cosim calibrate` does."
             )
-        return map_score(
+        mapped = map_score(
             self.problem.network, self.config.window, fitted.gains, fitted.offsets_unit
         )
+        return tuple(network.trimmed(fitted.biases_unit) for network in mapped)
 
     @cached_property
     def _converters(self) -> Converters | None:

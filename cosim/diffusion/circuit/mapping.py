@@ -8,10 +8,13 @@ Source of the window and levels: fact sheet, 'What this project decides' (0.02 t
 of write errors: section 3 there (10 % of the value, at most 20 %).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from cosim.errors import ConfigurationError
 
 
 class ConductanceWindow(BaseModel):
@@ -56,11 +59,16 @@ class ConductanceWindow(BaseModel):
 
 @dataclass(frozen=True)
 class MappedLayer:
-    """Pairs of one layer [inputs + 1, outputs]; the last row is the bias row."""
+    """Pairs of one layer [inputs + 1, outputs]; the last row is the bias row.
+
+    Attributes:
+        trims_unit: what converters add to each output; none where it is empty.
+    """
 
     plus_siemens: np.ndarray
     minus_siemens: np.ndarray
     siemens_per_weight: float
+    trims_unit: tuple[float, ...] = ()
 
     def read(
         self, noise: float = 0.0, generator: np.random.Generator | None = None
@@ -73,7 +81,7 @@ class MappedLayer:
             plus = plus * (1 + noise * generator.standard_normal(plus.shape))
             minus = minus * (1 + noise * generator.standard_normal(minus.shape))
         rows = (plus - minus) / self.siemens_per_weight
-        return rows[:-1].T, rows[-1]
+        return rows[:-1].T, rows[-1] + (self.trims_unit or 0.0)
 
     @property
     def inputs(self) -> int:
@@ -100,6 +108,25 @@ class MappedNetwork:
     frequencies: np.ndarray
     offsets: np.ndarray
     weight: float = 1.0
+
+    def trimmed(self, biases_unit: Sequence[tuple[float, ...]]) -> "MappedNetwork":
+        """The same with what converters add to the columns of each layer; nothing where empty.
+
+        Raises:
+            ConfigurationError: they are not of these columns.
+        """
+        if not biases_unit:
+            return self
+        wanted = [layer.outputs for layer in self.layers]
+        if (given := [len(biases) for biases in biases_unit]) != wanted:
+            raise ConfigurationError(
+                f"calibration.biases_unit has {given} values, but the score network's layers have "
+                f"{wanted} columns. Give one for each column of each layer."
+            )
+        layers = zip(self.layers, biases_unit, strict=True)
+        return replace(
+            self, layers=tuple(replace(layer, trims_unit=biases) for layer, biases in layers)
+        )
 
 
 def frozen(network: MappedNetwork, t: float) -> MappedNetwork:

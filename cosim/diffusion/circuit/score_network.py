@@ -155,6 +155,10 @@ class ScoreNetworkCircuit(SubCircuit):
             for column in range(layer.outputs):
                 plus, minus = lines[2 * column], lines[2 * column + 1]
                 out = f"raw_{column}" if last else f"hidden_{number}_{column}"
+                if layer.trims_unit:
+                    trim, unit = f"trim_{number}_{column}", layer.trims_unit[column]
+                    self.V(trim, trim, "analog_ground", scaling.volt_per_unit * unit)
+                    self.R(trim, trim, plus, 1.0 / layer.siemens_per_weight)
                 self.X(f"transimpedance_{number}_{column}", stage.name, plus, minus, out, *supplies)
                 if not last:
                     self.R(
