@@ -112,7 +112,7 @@ class Run:
         """
         folder, plan = folder or default_output(self.config), self.plan
         plan.check()
-        provenance = self._provenance()
+        provenance = self.provenance()
         make_folder(folder)
         with alone(folder / "trace.h5"):
             return self._execute(folder, provenance, overwrite, resume, inside, on_progress)
@@ -166,7 +166,8 @@ class Run:
         on_progress(1.0, "reference and figures")
         return report(judge, folder, members)
 
-    def _provenance(self) -> Provenance:
+    def provenance(self) -> Provenance:
+        """What determines it."""
         card = self.problem.model_card
         return Provenance.collect(
             configuration_toml=self.config.to_toml(),

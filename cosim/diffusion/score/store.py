@@ -53,7 +53,8 @@ def _departures(network: ScoreNetwork, recipe: TrainingRecipe) -> list[str]:
     ]
     noise = [
         "The network predicts minus the noise, and score = output / sigma(t), where the published "
-        "one predicts the score; a second training with less weight noise follows the first."
+        "one predicts the score; a second training with less weight noise follows the first, and a "
+        "third through the samplers, by the discrepancy of their samples from the data."
     ]
     return [
         *(aware if recipe.weight_limit else []),
@@ -64,6 +65,19 @@ def _departures(network: ScoreNetwork, recipe: TrainingRecipe) -> list[str]:
         "An exponential moving average of the weights is what is kept; the authors' code "
         "registers one but does not copy it back.",
     ]
+
+
+def _numbers(task: Task) -> dict[str, float]:
+    """Of all stages of training; names of the further ones begin with their number."""
+    found: dict[str, float] = {}
+    for number, recipe in enumerate((task.recipe, *task.further), 1):
+        stage = "" if number == 1 else f"{number}_"
+        plain = {name: value for name, value in vars(recipe).items() if name != "sampling"}
+        found |= {f"{stage}{name}": float(value) for name, value in plain.items()}
+        if recipe.sampling is not None:
+            sampling = vars(recipe.sampling).items()
+            found |= {f"{stage}sampling_{name}": float(value) for name, value in sampling}
+    return found
 
 
 def weights_path(task: str, folder: Path) -> Path:
@@ -95,12 +109,7 @@ def save_model(
         sde=task.sde.model_dump(),
         sampling_scale=task.sampling_scale,
         seed=seed,
-        recipe={
-            f"{stage}{name}": float(value)
-            for stage, recipe in (("", task.recipe), ("polish_", task.polish))
-            if recipe is not None
-            for name, value in vars(recipe).items()
-        },
+        recipe=_numbers(task),
         metrics=metrics,
         departures=_departures(network, task.recipe),
         sha256=hashlib.sha256(weights).hexdigest(),

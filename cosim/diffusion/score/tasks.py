@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from cosim.diffusion.score.network import ConditionalScoreNetwork, EpsilonNetwork, ScoreNetwork
+from cosim.diffusion.score.refining import Refinement
 from cosim.diffusion.score.sde import Diffusion, VariancePreserving
 from cosim.errors import ConfigurationError
 from cosim.plugins import Registry, is_file
@@ -31,6 +32,7 @@ class TrainingRecipe:
         weight_limit: weights and biases of the arrays are clipped to it after each step, so that
             none alone takes the whole conductance window; 0 for none.
         read_noise: standard deviation of each cell's relative fluctuation, drawn for each point.
+        sampling: how the samplers take part; None: not at all.
     """
 
     steps: int = 40_000
@@ -46,6 +48,7 @@ class TrainingRecipe:
     condition_dropout: float = 0.1
     weight_limit: float = 0.0
     read_noise: float = 0.0
+    sampling: Refinement | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Task:
         prior_deviation: standard deviation of the states that generation starts from; the
             diffusion's where it is None.
         network: makes an untrained network.
-        polish: of a second training, from where the first ends; None for none.
+        further: of further trainings, each from where the one before ends.
         classes: their names, for a conditional model.
         sample_class: draws n points of a class, by its number.
         images: whether its points are latents of images, with a codec of the task's name.
@@ -77,7 +80,7 @@ class Task:
     prior_deviation: float | None = None
     network: Callable[[], ScoreNetwork] = ScoreNetwork
     recipe: TrainingRecipe = field(default_factory=TrainingRecipe)
-    polish: TrainingRecipe | None = None
+    further: tuple[TrainingRecipe, ...] = ()
     classes: tuple[str, ...] = ()
     sample_class: Callable[[int, int, torch.Generator], torch.Tensor] | None = None
     images: bool = False
@@ -123,7 +126,7 @@ class Task:
             self,
             name=f"{self.name}_epsilon",
             network=partial(EpsilonNetwork, self.sde),
-            polish=EPSILON_POLISH,
+            further=(EPSILON_POLISH, EPSILON_REFINING),
             prior_deviation=marginal_deviation(self.sde, float(points.var(dim=0).mean())),
         )
 
@@ -142,6 +145,11 @@ EPSILON_POLISH = TrainingRecipe(
 """With little noise: a network of 14 units cannot be steep and forgiving, and noise costs it ends
 of the flow that miss the ring.
 """
+EPSILON_REFINING = replace(
+    EPSILON_POLISH, steps=600, learning_rate=2e-3, averaging=0.98, sampling=Refinement()
+)
+"""Through the samplers, which the denoising loss says little of where data are rare."""
+
 CHECKED_POINTS = 16
 RING_RADIUS, RING_DEVIATION = 0.7, 0.04
 

@@ -23,6 +23,7 @@ from cosim.diffusion.score.metrics import (
     kl_pooled_histogram,
 )
 from cosim.diffusion.score.network import EXACT, ConditionalScoreNetwork, Exact, Score, ScoreNetwork
+from cosim.diffusion.score.refining import sampling_loss
 from cosim.diffusion.score.sampling import EARLIEST_TIME, heun, initial_states
 from cosim.diffusion.score.tasks import Task, TrainingRecipe
 
@@ -119,9 +120,9 @@ def train(
         network = task.network()
     data = _data(task, generator)
     trained = _stage(network, task, data, generator, on_progress, activation_curve)
-    if task.polish is not None:
-        polish = replace(task, recipe=task.polish)
-        trained = _stage(network, polish, data, generator, on_progress, activation_curve)
+    for recipe in task.further:
+        stage = replace(task, recipe=recipe)
+        trained = _stage(network, stage, data, generator, on_progress, activation_curve)
     return trained
 
 
@@ -161,8 +162,15 @@ def _stage(
         matching, penalty = denoising_loss(
             network, noisy, task, data_points[drawn], labels, generator, hardware
         )
+        loss = matching + penalty
+        if recipe.sampling is not None:
+            written = {name.removeprefix("network."): value for name, value in noisy.items()}
+            loss = loss + sampling_loss(
+                network, written, recipe.sampling, task.sde, task.start_deviation, data_points,
+                generator,
+            )  # fmt: skip
         optimiser.zero_grad()
-        (matching + penalty).backward()
+        loss.backward()
         nn.utils.clip_grad_norm_(parameters.values(), recipe.gradient_clip)
         optimiser.step()
         schedule.step()
@@ -171,10 +179,10 @@ def _stage(
                 if recipe.weight_limit and name.startswith("linear_layers"):
                     value.clamp_(-recipe.weight_limit, recipe.weight_limit)
                 average[name].lerp_(value, 1 - recipe.averaging)
-        loss = float(matching.detach())
-        since, recent = since + loss, recent + 1
+        matched = float(matching.detach())
+        since, recent = since + matched, recent + 1
         if step > 0.9 * recipe.steps:
-            last_tenth.append(loss)
+            last_tenth.append(matched)
         if step % REPORT_STEPS == 0 or step == recipe.steps:
             on_progress(step, recipe.steps, since / recent)
             since, recent = 0.0, 0

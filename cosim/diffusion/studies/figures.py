@@ -16,6 +16,8 @@ from cosim.characterise.sheet import Condition, Sheet
 from cosim.characterise.sheets import conditions, sheets
 from cosim.circuits.fidelity import Fidelity
 from cosim.diffusion.studies.bench_tempo import bench_tempo
+from cosim.diffusion.studies.chips import chip_calibration
+from cosim.diffusion.studies.circuit_quality import circuit_quality
 from cosim.diffusion.studies.coupling import coupling_order
 from cosim.diffusion.studies.digital import digital_baselines
 from cosim.diffusion.studies.energy import speed_energy
@@ -151,10 +153,14 @@ STUDIES = {
     "coupling_order": Study("Lockstep error against step for each scheme", coupling_order),
     "circle_generation": Study("Samples of the ring at several tau", circle_generation),
     "sampling_quality": Study("Why the SDE is poor: the score's slope, and KL", sampling_quality),
+    "circuit_quality": Study("KL of the circuit over seeds", circuit_quality, hours=True),
     "letters_generation": Study("Class-conditional letters, decoded", letters_generation),
     "letters_start": Study("Letters from the published start and from their own", letters_start),
     "kl_vs_steps": Study("KL of the digital sampler against its steps", kl_vs_steps),
     "noise_robustness": Study("KL against write noise, read noise, offset", noise_robustness),
+    "chip_calibration": Study(
+        "Chips that are off, before and after trims", chip_calibration, hours=True
+    ),
     "speed_energy": Study("Energy of one sample by block, and how fast it may be", speed_energy),
     "digital_baselines": Study("The same samples on a processor; break-even", digital_baselines),
     "array_lifetime": Study("What solving does to the cells", array_lifetime),

@@ -61,7 +61,7 @@ def sampling_quality(workspace: Workspace) -> Finding:
     for who, sampler, tables, score in cases:
         workspace.on_progress(f"sampling_quality: {who}, {sampler}")
         clouds = [
-            _software(problem_of(workspace, tables, seed), score, sampler == BENCH)
+            software(problem_of(workspace, tables, seed), score, sampler == BENCH)
             for seed in range(seeds)
         ]
         rows.append({"score": who, "sampler": sampler, **quality(clouds, true)})
@@ -115,14 +115,19 @@ def true_ring(count: int = 100_000, seed: int = 10**6) -> np.ndarray:
     return np.asarray(drawn.double())
 
 
-def problem_of(workspace: Workspace, tables: Mapping[str, Any], seed: int) -> Problem:
-    """What a run of 500 samples from a seed has to solve."""
-    ensemble = {"samples": SAMPLES, "seed": seed}
+def problem_of(
+    workspace: Workspace, tables: Mapping[str, Any], seed: int, samples: int = SAMPLES
+) -> Problem:
+    """What a run of so many samples from a seed has to solve."""
+    ensemble = {"samples": samples, "seed": seed}
     return workspace.run("quality", {"task": "circle", **tables, "ensemble": ensemble}).problem
 
 
-def _software(problem: Problem, score: Any, bench: bool) -> np.ndarray:
-    """Final states with any score: the problem's starts and draws, as a circuit has them."""
+def software(problem: Problem, score: Any = None, bench: bool = False) -> np.ndarray:
+    """Final states with any score (the problem's own where None is given): the problem's starts
+    and draws, as a circuit has them.
+    """
+    score = problem.network if score is None else score
     start, sde = torch.from_numpy(problem.initial_states), problem.task.sampling_sde
     draws = problem.all_draws(range(len(start)))
     if draws is None:

@@ -110,8 +110,11 @@ class Workspace:
         )  # fmt: skip
         return run, Trace.open(path)
 
-    def final_states(self, sweep: Mapping[str, Tables]) -> dict[str, np.ndarray]:
-        """Final states [samples, states], in units of x, of many ensembles, by their names.
+    def final_states(
+        self, sweep: Mapping[str, Tables], paths: Mapping[str, Path] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Final states [samples, states], in units of x, of many ensembles, by their names; kept
+        at `paths`, or else in the folder, by what determines them.
 
         Raises:
             EngineError: a sample failed twice; what was simulated before is kept.
@@ -120,11 +123,13 @@ class Workspace:
         with WorkerPool(self.jobs, TIMEOUT_SECOND) as pool:
             for number, (name, tables) in enumerate(sweep.items()):
                 self.on_progress(f"{name} ({number + 1} of {len(sweep)})")
-                found[name] = self._final_states(self.run(name, tables), pool, name)
+                run = self.run(name, tables)
+                path = paths[name] if paths else self.folder / f"{key_of(run)}.csv"
+                found[name] = self._final_states(run, pool, name, path)
         return found
 
-    def _final_states(self, run: Run, pool: WorkerPool, name: str) -> np.ndarray:
-        count, path = len(run.problem.initial_states), self.folder / f"{_key(run)}.csv"
+    def _final_states(self, run: Run, pool: WorkerPool, name: str, path: Path) -> np.ndarray:
+        count = len(run.problem.initial_states)
         path.parent.mkdir(parents=True, exist_ok=True)
         known = _read_states(path)
         missing = (job for job in run.plan.simulations() if job.member not in known)
@@ -174,7 +179,7 @@ def _same_run(path: Path, run: Run) -> Trace | None:
     return None
 
 
-def _key(run: Run) -> str:
+def key_of(run: Run) -> str:
     """Of what determines an ensemble's final states: not its name, its size, nor the processes."""
     said = run.config.model_dump(
         mode="json", exclude={"name": True, "engine": True, "limits": True, "ensemble": {"samples"}}

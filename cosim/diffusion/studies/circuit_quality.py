@@ -1,0 +1,162 @@
+"""KL of the circuit's samples over many seeds, the network that predicts the noise.
+
+Integrators of transistors, the score in lockstep. What is simulated is committed, seed by seed,
+with what made it, in results/data: it is never simulated twice, and can be added to.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from cosim.diffusion.netlists import MODEL_FOLDER
+from cosim.diffusion.run import Run
+from cosim.diffusion.score.metrics import kl_histogram
+from cosim.diffusion.studies.quality import (
+    EPSILON,
+    SAMPLES,
+    SEEDS,
+    problem_of,
+    quality,
+    said,
+    software,
+    true_ring,
+)
+from cosim.diffusion.studies.study import Beside, Finding, Workspace, key_of
+from cosim.errors import ConfigurationError
+from cosim.files import replacing
+
+PROJECT_DATA = Path(__file__).resolve().parents[3] / "results" / "data"
+ASKED = 1.3
+"""Of the floor: what the mean KL is to be."""
+
+SIMULATED = {("ODE", "transistor"): 20, ("SDE", "transistor"): 4,
+             ("ODE", "macro"): 4, ("SDE", "macro"): 2}  # fmt: skip
+"""Seeds by equation and op-amps; raise a number, and only what is missing is simulated."""
+
+
+def tables_of(equation: str, op_amp: str, seed: int, samples: int) -> dict[str, Any]:
+    """A run of the network that predicts the noise."""
+    return {
+        "task": "circle", **EPSILON[equation], "fidelity": {"opamp": op_amp},
+        "ensemble": {"samples": samples, "seed": seed},
+    }  # fmt: skip
+
+
+def kept_states(
+    workspace: Workspace, name: str, runs: Sequence[Mapping[str, Any]], folder: Path
+) -> list[np.ndarray]:
+    """Final states of runs that differ in their seed [samples, states], kept in folder/NAME.
+
+    Raises:
+        ConfigurationError: what is there is of another circuit.
+        EngineError: a sample failed twice; what was simulated before is kept.
+    """
+    # With a relative folder of the models the netlist is the same on every machine.
+    first = Run(workspace.run(name, runs[0]).config, MODEL_FOLDER)
+    place, key = folder / name, key_of(first)
+    place.mkdir(parents=True, exist_ok=True)
+    about = place / "provenance.json"
+    if not about.exists():
+        with replacing(about) as partial:
+            partial.write_text(json.dumps(_provenance(first, key), indent=2) + "\n", "utf8")
+    elif json.loads(about.read_text("utf8"))["key"] != key:
+        raise ConfigurationError(
+            f"{place} holds samples of another circuit or model than this one: its key is not "
+            f"{key}. Move the folder away to simulate anew (it is in git), or bring the circuit "
+            "back that they are of."
+        )
+    sweep = {f"{name}_{seed}": tables for seed, tables in enumerate(runs)}
+    paths = {f"{name}_{seed}": place / f"seed_{seed}.csv" for seed in range(len(runs))}
+    return list(workspace.final_states(sweep, paths).values())
+
+
+def _provenance(run: Run, key: str) -> dict[str, Any]:
+    """What made the samples of the first seed; the others differ in the seed alone."""
+    collected = run.provenance().model_dump(mode="json")
+    netlist = collected.pop("netlist")
+    return {
+        "key": key, "columns": "sample, then its final states in units",
+        "netlist_sha256": hashlib.sha256(netlist.encode()).hexdigest(), **collected,
+    }  # fmt: skip
+
+
+def circuit_quality(workspace: Workspace) -> Finding:
+    """KL by seed, circuit and software from the same starts and draws, beside the floor."""
+    samples = workspace.size(SAMPLES, 60)
+    folder = workspace.folder / "data" if workspace.quick else PROJECT_DATA
+    true = true_ring()
+    floor = quality([true_ring(samples, seed) for seed in range(SEEDS)], true)
+    rows: list[dict[str, Any]] = [{"equation": "-", "solver": "true samples", **floor,
+                                   "over_floor": 1.0, "difference_nat": 0.0,
+                                   "difference_error_nat": 0.0}]  # fmt: skip
+    figure, axes = plt.subplots(1, len(EPSILON), figsize=(13, 5), layout="constrained", sharey=True)
+    for axis, equation in zip(axes, EPSILON, strict=True):
+        workspace.on_progress(f"circuit_quality: {equation}, software")
+        problems = [
+            problem_of(workspace, EPSILON[equation], seed, samples) for seed in range(SEEDS)
+        ]
+        clouds = {"software": [software(problem) for problem in problems]}
+        for (which, op_amp), wanted in SIMULATED.items():
+            if which == equation:
+                seeds = workspace.size(wanted, 1)
+                clouds[f"{op_amp} op-amps"] = kept_states(
+                    workspace, f"circle_epsilon_{equation.lower()}_{op_amp}",
+                    [tables_of(equation, op_amp, seed, samples) for seed in range(seeds)], folder,
+                )  # fmt: skip
+        by_seed = {
+            solver: np.array([kl_histogram(one, true, 1.5) for one in each])
+            for solver, each in clouds.items()
+        }
+        for solver, kl in by_seed.items():
+            difference = kl - by_seed["software"][: len(kl)]
+            found = quality(clouds[solver], true)
+            rows.append({
+                "equation": equation, "solver": solver, **found,
+                "over_floor": found["kl_mean_nat"] / floor["kl_mean_nat"],
+                "difference_nat": float(difference.mean()),
+                "difference_error_nat": float(difference.std(ddof=1) / np.sqrt(len(kl)))
+                if len(kl) > 1 else float("nan"),
+            })  # fmt: skip
+            axis.plot(kl, "o-", ms=4, lw=0.8, label=f"{solver}: {said(found)}")
+        for factor, style in ((1.0, "-"), (ASKED, "--")):
+            axis.axhline(factor * floor["kl_mean_nat"], color="black", ls=style, lw=0.9)
+        axis.set(xlabel="seed", title=f"{equation}, network that predicts the noise")
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize="small")
+    axes[0].set_ylabel(f"KL of {samples} samples (nats)")
+    return Finding(figure, rows, _caption(rows, samples), _beside(rows))
+
+
+def _caption(rows: Sequence[Mapping[str, Any]], samples: int) -> str:
+    told = "; ".join(
+        f"{row['equation']}, {row['solver']}, {row['seeds']} seeds: {said(row)}, "
+        f"{row['over_floor']:.2f} of the floor"
+        + ("" if row["solver"] == "software" or row["seeds"] == 1 else
+           f", {row['difference_nat']:+.4f} +- {row['difference_error_nat']:.4f} to software")
+        for row in rows[1:]
+    )  # fmt: skip
+    return (
+        f"Ring, the network that predicts the noise, {samples} samples a seed: integrators with "
+        "transistor op-amps (GF180MCU) or macro ones, score in lockstep, and software from the "
+        "same starts and draws. KL of 24 x 24 histograms, mean and deviation over seeds, and its "
+        f"difference to software's on the same seeds. {told}. Lines: floor, true samples "
+        f"({said(rows[0])}, {rows[0]['seeds']} seeds), and {ASKED} times that"
+    )
+
+
+def _beside(rows: Sequence[Mapping[str, Any]]) -> list[Beside]:
+    by = {(row["equation"], row["solver"]): row for row in rows}
+    return [
+        Beside(
+            f"KL of the circuit over the floor, {equation}", "not given",
+            f"{by[equation, 'transistor op-amps']['over_floor']:.2f} "
+            f"(software {by[equation, 'software']['over_floor']:.2f})",
+            f"a network that predicts the noise; asked: {ASKED}",
+        )
+        for equation in EPSILON
+    ]  # fmt: skip
