@@ -17,12 +17,16 @@ CLAIMS = tomllib.loads((ROOT / "results" / "claims.toml").read_text(encoding="ut
 
 
 def value_of(claim: dict[str, Any]) -> float:
-    """The number as the data have it: the one row of a table that fits, or a JSON path."""
+    """The number as the data have it: the one row of a table that fits, or a JSON path; of a text
+    there, the group of the claim's pattern.
+    """
     path = ROOT / claim["file"]
     if path.suffix == ".json":
         found: Any = json.loads(path.read_text(encoding="utf8"))
         for key in claim["field"].split("."):
             found = found[key]
+        if "pattern" in claim:
+            (found,) = re.findall(claim["pattern"], found)
         return float(found)
     with path.open(encoding="utf8") as file:
         rows = [

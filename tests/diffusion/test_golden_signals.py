@@ -329,3 +329,18 @@ def test_crossbar_currents_times_a_factor_differ(factor: float, tmp_path: Path) 
     }
     run = written(tmp_path / "run.h5", columns, units)
     assert compare(run, opened("crossbar"), tolerances("crossbar")).verdict is Verdict.DIFFERS
+
+
+@pytest.mark.parametrize(
+    ("name", "part"), [("opamp", 1e-3), ("opamp_large_step", 5e-3), ("solver_circle", 5e-2)]
+)
+def test_tolerances_are_as_tight_as_they_were_chosen(name: str, part: float) -> None:
+    """A sweep off by 0.1 % of its range differs, a transient by 0.5 %, a solve by 5 %: five
+    tolerances, so that ten times wider ones would let it pass.
+    """
+    case = max(
+        (one for one in cases(name).values() if one.unit == "V" and one.varies),
+        key=lambda one: float(np.ptp(one.golden.values)),
+    )
+    moved = part * float(np.ptp(case.golden.values))
+    assert case.judged(Points(case.run.time, case.run.values + moved)) is Verdict.DIFFERS

@@ -51,3 +51,4 @@ def test_a_point_in_an_empty_cell_costs_23_nats() -> None:
     generated[0] = 0.9
     expected = 0.01 * np.log(0.01 / 1e-10) + 0.99 * np.log(0.99)
     assert kl_histogram(generated, true, 1.5) == pytest.approx(expected, rel=1e-5)
+    assert kl_pooled_histogram(generated, true) == pytest.approx(expected, rel=1e-5)

@@ -13,10 +13,21 @@ from matplotlib.image import imread
 from cosim.diffusion.config import parse
 from cosim.diffusion.run import Run
 from cosim.diffusion.score.compiled import CompiledScore
+from cosim.diffusion.studies.chips import (
+    CHIPS,
+    OFFSETS_VOLT,
+    WRITE_ERRORS,
+    chip_tables,
+    solves,
+)
+from cosim.diffusion.studies.circuit_quality import kept_states
 from cosim.diffusion.studies.digital import digital_energy, operations
 from cosim.diffusion.studies.figures import FIGURES, STUDIES, find_figures, gallery
 from cosim.diffusion.studies.generation import bootstrap_interval
 from cosim.diffusion.studies.study import Beside, Finding, Workspace
+from cosim.diffusion.trimming import INSTANTS
+from cosim.engine.worker import WorkerPool
+from cosim.errors import ConfigurationError
 from cosim.netlist.metering import metered
 
 TABLES = {"task": "circle", "fidelity": {"all": "ideal"}, "coupling": {"step_second": 2e-7}}
@@ -179,3 +190,38 @@ def test_meters_of_a_solver_add_up(tmp_path: Path) -> None:
     netlist, vectors = metered(str(run.plan.netlist), frozenset({"xscore_network"}))
     assert {"transimpedance", "relu", "driver", "integrator", "multiplier_score"} <= set(vectors)
     assert netlist.count("Vmeter_") == len(vectors)
+
+
+def test_kept_states_are_added_to_and_are_of_one_circuit(tmp_path: Path) -> None:
+    """A second seed leaves the first as it is; another circuit's samples are refused."""
+    runs = [{**TABLES, "ensemble": {"samples": 2, "seed": seed}} for seed in range(2)]
+    space = workspace(tmp_path / "runs")
+    (first,) = kept_states(space, "ring", runs[:1], tmp_path)
+    kept = tmp_path / "ring" / "seed_0.csv"
+    kept.write_text(kept.read_text().replace(repr(float(first[1, 0])), "9.5"))
+    both = kept_states(space, "ring", runs, tmp_path)
+    assert both[0][1, 0] == 9.5, "what is kept is not simulated again"
+    assert not np.allclose(both[1], first)
+    about = json.loads((tmp_path / "ring" / "provenance.json").read_text())
+    assert "seed = 0" in about["configuration_toml"] and about["software"]["ngspice"]
+    other = [{**run, "equation": "ode", "sampling_scale": 1.7} for run in runs]
+    with pytest.raises(ConfigurationError, match="another circuit or model"):
+        kept_states(space, "ring", other, tmp_path)
+
+
+def test_solves_of_a_chip_are_the_equation_s(tmp_path: Path) -> None:
+    """An ideal chip's states at all instants, against float64."""
+    run = run_of(ensemble={"samples": 2})
+    with WorkerPool(1, 60.0) as pool:
+        states = solves(run, pool)
+    for sample, path in enumerate(states):
+        np.testing.assert_allclose(path, run.problem.reference(sample, INSTANTS), atol=5e-3)
+
+
+def test_chips_cover_both_ranges() -> None:
+    chips = [chip_tables(number, "macro") for number in range(CHIPS["macro"])]
+    for table, key, (low, high) in (
+        ("window", "write_error", WRITE_ERRORS), ("op_amp", "offset_volt", OFFSETS_VOLT)
+    ):  # fmt: skip
+        values = sorted(chip[table][key] for chip in chips)
+        np.testing.assert_allclose(values, np.linspace(low, high, len(chips)))
