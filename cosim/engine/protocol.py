@@ -54,7 +54,7 @@ class Simulation:
     @property
     def closed(self) -> bool:
         """Whether ngspice is in a closed room: blocks, which run beside it, may need the world."""
-        return not self.blocks
+        return all(block.closed for block in self.blocks)
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,8 @@ class Block:
             which call the function 2 inputs + 1 times.
         discontinuous: its output jumps (a relay, a comparator): it is held between points,
             whatever the scheme.
+        closed: it needs no files, programs and network. Where this is said of all blocks, ngspice's
+            process is closed to them, as it is without blocks (the manual, Files of others).
 
     Raises:
         ConfigurationError: the function cannot be called or pickled, its output does not fit, or
@@ -57,6 +59,7 @@ class Block:
         initial: float | Sequence[float] = 0.0,
         jacobian: Callable[..., Any] | None = None,
         discontinuous: bool = False,
+        closed: bool = False,
     ) -> None:
         self.name = name or _name_of(function)
         self.inputs = self._nodes("inputs", inputs)
@@ -64,6 +67,7 @@ class Block:
         self.sample_second = None if sample is None else self._period(sample)
         self.initial_volt = self._initial(initial)
         self.discontinuous = discontinuous
+        self.closed = closed
         try:
             cloudpickle.dumps(function)
         except Exception as error:

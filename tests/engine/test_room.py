@@ -248,6 +248,29 @@ def test_beside_blocks_the_netlist_is_read_in_a_closed_thread(
     assert made.exists() and precious.read_text() == "as it was"
 
 
+@can_close
+def test_blocks_that_need_no_world_close_the_room(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+
+    def tries(volts: np.ndarray) -> np.ndarray:
+        try:
+            made.touch()
+        except PermissionError:
+            return 2 * volts
+        return volts
+
+    text = "t\nV1 a 0 1\nR1 a 0 1k\nR2 b 0 1k\n"
+    how = {"stop": "9n", "max_step": "3n", "progress": False, "confirm": False}
+    closed = cosim.Block(tries, ["a"], ["b"], closed=True)
+    with cosim.simulate(cosim.Netlist(text), [closed], **how) as trace:
+        assert trace["b"].values[-1] == pytest.approx(2)
+    assert not made.exists()
+    both = [closed, cosim.Block(tries, ["a"], ["c"])]
+    with cosim.simulate(cosim.Netlist(f"{text}R3 c 0 1k\n"), both, **how) as trace:
+        assert trace["b"].values[-1] == pytest.approx(1)  # one of them may need the world
+    assert made.exists()
+
+
 def test_where_the_room_cannot_be_closed_the_doctor_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
