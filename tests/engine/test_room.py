@@ -264,8 +264,10 @@ def test_blocks_that_need_no_world_close_the_room(tmp_path: Path) -> None:
         assert trace["b"].values[-1] == pytest.approx(2)
     here = {str(os.getpid())}  # which asks it for its fingerprint
     assert {path.name for path in tmp_path.iterdir()} == here
-    both = [closed, cosim.Block(tries, ["a"], ["c"])]
-    with cosim.simulate(cosim.Netlist(f"{text}R3 c 0 1k\n"), both, **how) as trace:
+    both = [closed, cosim.Block(tries, ["d"], ["c"])]
+    with cosim.simulate(
+        cosim.Netlist(f"{text}R3 c 0 1k\nR4 a d 1\nR5 d 0 1\n"), both, **how
+    ) as trace:
         assert trace["b"].values[-1] == pytest.approx(1)  # one of them may need the world
     assert {path.name for path in tmp_path.iterdir()} > here
 
