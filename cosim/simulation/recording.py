@@ -8,6 +8,7 @@ they come, so that whatever ends the run leaves a trace that can be opened, and 
 import itertools
 import math
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -184,8 +185,14 @@ def record_ensemble(
 
 
 def coupling_signals(blocks: Sequence[Block]) -> list[TraceSignal]:
-    """What crosses the lockstep interface, in the order in which `Points` have it."""
-    inputs = [node for block in blocks for node in block.inputs]
+    """What crosses the lockstep interface, in the order in which `Points` have it. Of a node that
+    several blocks take the second is `input.NODE#2`.
+    """
+    inputs: list[str] = []
+    taken: Counter[str] = Counter()
+    for node in (node for block in blocks for node in block.inputs):
+        taken[node] += 1
+        inputs.append(node if taken[node] == 1 else f"{node}#{taken[node]}")
     outputs = [node for block in blocks for node in block.outputs]
     described = [("input", node, "accepted voltage, to the block") for node in inputs]
     described += [("output", node, "applied voltage, from the block") for node in outputs]

@@ -98,6 +98,24 @@ def test_traces_are_compared_and_shown(step: Trace) -> None:
     assert axis.get_legend().texts[0].get_text() == "out"
 
 
+@pytest.mark.parametrize("scheme", ["explicit", "linearised"])
+def test_two_blocks_may_take_one_node(scheme: str, tmp_path: Path) -> None:
+    """A ramp of 1 V in 9 ns: one block doubles it, the other turns it round."""
+    netlist = cosim.Netlist("t\nV1 a 0 PWL(0 0 9n 1)\nR1 a 0 1k\nR2 b 0 1k\nR3 c 0 1k\n")
+    blocks = [
+        cosim.Block(lambda volts: 2 * volts, ["a"], ["b"]),
+        cosim.Block(lambda volts: -volts, ["a"], ["c"]),
+    ]
+    with cosim.simulate(
+        netlist, blocks, stop="9n", max_step="0.1n", scheme=scheme, confirm=False, progress=False,
+        to=tmp_path / "run.h5",
+    ) as trace:  # fmt: skip
+        assert trace["b"].values == pytest.approx(-2 * trace["c"].values, abs=1e-6)
+        assert trace["b"].values[-1] == pytest.approx(2, abs=0.05)
+        taken = [trace.coupling[name].values for name in ("input.a", "input.a#2")]
+        assert np.array_equal(*taken)
+
+
 def test_a_trace_that_is_there_is_kept(low_pass: cosim.Netlist, step: Trace) -> None:
     before = step.path.read_bytes()
     with pytest.raises(cosim.TraceError, match="exists"):
