@@ -25,8 +25,10 @@ WRITE_ERRORS, OFFSETS_VOLT = (0.05, 0.20), (2e-3, 10e-3)
 CHIPS = {"macro": 20, "transistor": 3}
 """By the integrators' op-amps."""
 
-SAMPLES, SOLVES, SOLVES_SEED = 200, 16, 1000
-"""Samples of each KL, and solves for each step of a fit, from starts that no KL has."""
+SAMPLES, SOLVES, TRIED, SOLVES_SEED = 100, 12, 8, 1000
+"""Samples of each KL; solves of each circuit that a fit tries, from starts that no KL has; circuits
+that it tries.
+"""
 
 
 def chip_tables(number: int, op_amp: str) -> dict[str, Any]:
@@ -81,7 +83,7 @@ def fitted(workspace: Workspace, name: str, tables: Mapping[str, Any]) -> Trimme
             table = {"ensemble": ensemble, "calibration": {"biases_unit": biases}}
             return solves(workspace.run(name, merge(dict(tables), table)), pool)
 
-        found = trim(first.problem, paths, workspace.size(10, 3))
+        found = trim(first.problem, paths, workspace.size(TRIED, 3))
     kept.parent.mkdir(parents=True, exist_ok=True)
     with replacing(kept) as partial:
         partial.write_text(json.dumps(vars(found)), "utf8")
