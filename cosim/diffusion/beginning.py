@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from cosim.circuits.cell_1t1r import WORD_SUPPLY_VOLT
 from cosim.diffusion.config import RunConfig
+from cosim.netlist.lean import lean
 from cosim.netlist.netlist import Netlist
 from cosim.simulation.start import Start, nodesets, starting
 
@@ -35,8 +36,8 @@ class Beginning:
         return cls(nodesets(start.vectors, str(first)), start.values(standing))
 
     def of(self, netlist: str) -> str:
-        """A netlist that begins there."""
-        return netlist if self.values is None else starting(netlist, self.nodesets)
+        """A netlist that begins there. Such a one is large, and read by ngspice alone."""
+        return netlist if self.values is None else starting(lean(netlist), self.nodesets)
 
 
 AT_ONCE = Beginning()

@@ -185,23 +185,23 @@ class Plan:
     def _of_design(
         self, design: Design, members: Iterable[tuple[int, int]], starts: Starts
     ) -> Iterator[Simulation]:
-        """Samples of the probability-flow equation share the netlist's text and differ in initial
-        conditions; those of the SDE have noise of their own too.
-        """
+        """Samples of the ODE share the netlist's text; those of the SDE have noise of their own."""
         source = self._source(design)
         first = self._netlist(design, source, 0)
-        shared, own = str(first), self.config.equation == "sde"
+        same = self.config.equation == "ode"
         saved = tuple(signal.vector for signal in first.signals)
         beginning = AT_ONCE
         if self.config.rises:
             start = starts.of(self._at_rest(design), map(self._at_rest, design.easier))
             beginning = Beginning.at(start, first, self.config)
+        shared = beginning.of(str(first))
         for member, sample in members:
             state = self.problem.initial_states[sample]
-            netlist = str(self._netlist(design, source, sample)) if own else shared
             yield Simulation(
                 member=member,
-                netlist=beginning.of(netlist),
+                netlist=shared
+                if same
+                else beginning.of(str(self._netlist(design, source, sample))),
                 stop_second=self.config.scaling.stop_second,
                 saved=saved,
                 start=beginning.values,
