@@ -56,7 +56,7 @@ def solves(run: Run, pool: WorkerPool) -> np.ndarray:
         if isinstance(message, Points):
             parts[message.member].append(message)
         elif isinstance(message, Retried):
-            del parts[message.member]
+            parts.pop(message.member, None)
         elif isinstance(message, Failed):
             raise EngineError(f"Solve {message.member} of '{run.config.name}': {message.error}")
     time_second = run.config.scaling.time_second(INSTANTS)
