@@ -6,7 +6,7 @@ import math
 import re
 import tomllib
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 import pytest
@@ -37,7 +37,7 @@ def value_of(claim: dict[str, Any]) -> float:
         ]
     values = [float(row[claim["field"]]) for row in rows]
     if "over" in claim:
-        found = {"max": max, "mean": fmean}[claim["over"]](values)
+        found = {"max": max, "mean": fmean, "median": median}[claim["over"]](values)
     else:
         assert len(rows) == 1, f"{claim}: {len(rows)} rows fit"
         (found,) = values

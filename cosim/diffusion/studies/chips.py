@@ -161,8 +161,8 @@ def _beside(rows: Sequence[Mapping[str, Any]]) -> list[Beside]:
             "a chip with write errors and offsets", "claimed robust",
             f"median KL of {sum(row['op_amps'] == 'macro' for row in rows)} chips {before:.2f} "
             f"nats, with trimmed biases {after:.2f}",
-            "the converters of biases can undo most of what the cells' errors do, and all of an "
-            "offset",
+            "what converters add to the columns undoes most of what the cells' errors and the "
+            "offsets do; with the largest of both it leaves some",
         ),
     ]  # fmt: skip
 
