@@ -122,7 +122,7 @@ def circuit_quality(workspace: Workspace) -> Finding:
                 "difference_error_nat": float((kl - same).std(ddof=1) / np.sqrt(len(kl)))
                 if len(kl) > 1 else float("nan"),
             })  # fmt: skip
-            axis.plot(kl, "o-", ms=4, lw=0.8, label=f"{solver}: {said(found)}")
+            axis.plot(kl, "o-", ms=4, lw=0.8, label=f"{solver}: {_kl(found)}")
         for factor, style in ((1.0, "-"), (ASKED, "--")):
             axis.axhline(factor * floor["kl_mean_nat"], color="black", ls=style, lw=0.9)
         axis.set(xlabel="seed", title=f"{equation}, network that predicts the noise")
@@ -134,7 +134,8 @@ def circuit_quality(workspace: Workspace) -> Finding:
 
 def _caption(rows: Sequence[Mapping[str, Any]], samples: int) -> str:
     told = "; ".join(
-        f"{row['equation']}, {row['solver']}, {row['seeds']} seeds: {said(row)}, "
+        f"{row['equation']}, {row['solver']}, {row['seeds']} seed{'s' * (row['seeds'] > 1)}: "
+        f"{_kl(row)}, "
         f"{row['over_floor']:.2f} of the floor"
         + ("" if row["solver"] == "software" else _paired(row))
         for row in rows[1:]
@@ -145,6 +146,11 @@ def _caption(rows: Sequence[Mapping[str, Any]], samples: int) -> str:
         f"draws. KL of 24 x 24 histograms, mean and deviation over seeds. {told}. Lines: floor, "
         f"true samples ({said(rows[0])}, {rows[0]['seeds']} seeds), and {ASKED} times that"
     )
+
+
+def _kl(row: Mapping[str, Any]) -> str:
+    """A KL with its spread, where it has one."""
+    return said(row) if row["seeds"] > 1 else f"{row['kl_mean_nat']:.3f}"
 
 
 def _paired(row: Mapping[str, Any]) -> str:
