@@ -110,11 +110,12 @@ def transimpedance_bench(condition: Condition, process: Process, simulator: Simu
 
 def integrator_bench(condition: Condition, process: Process, simulator: Simulator) -> TestBench:
     """The integrator with its op-amp and its switches."""
-    supply, spec = condition.supply_volt, IntegratorSpec()
+    supply, amplifier = condition.supply_volt, OpAmpSpec(supply_volt=condition.supply_volt)
+    spec = IntegratorSpec.of_op_amp(amplifier.gbw_hertz)
     block = Integrator(
         "integrator",
         spec,
-        op_amp(condition.fidelity, OpAmpSpec(supply_volt=supply), process),
+        op_amp(condition.fidelity, amplifier, process),
         analog_switch(condition.fidelity, AnalogSwitchSpec(supply_volt=supply), process),
     )
     return IntegratorBench(block, spec.c_int_farad, process, supply, simulator.analyse)

@@ -3,12 +3,18 @@
     run:        d v_out / dt = - i_summing / C
     precharge:  v_out = 2 analog_ground - v_initial   (unity-gain inverter around C)
 
+An op-amp of gain-bandwidth w (rad/s) has its virtual ground off by -(1/w) dv_out/dt. So the inputs
+see 1/(w C) more in series, and the output lags by 1/w. A lead resistor of 1/(w C) in series with C
+takes the lag away: v_out (1 + s/w) = -i (1 + s R C) / (s C).
+
 Between precharge and run both switches are open and the capacitor holds; the published bench
 does the same with its switches S1, S3 (precharge) and S2, S4 (run).
 Source: Sedra and Smith, Microelectronic Circuits, section 2.5; Soroka, Analog Methods in
-Computation and Simulation (initial-condition mode of the electronic integrator).
+Computation and Simulation (initial-condition mode of the electronic integrator); Ghausi and Laker,
+Modern Filter Design, 1981, section 4.3 (passive compensation of the integrator).
 """
 
+import math
 from dataclasses import dataclass
 
 from PySpice.Spice.Netlist import SubCircuit
@@ -17,7 +23,10 @@ from cosim.netlist.netlist import comment, quantity
 
 SWITCH_EDGE_SECOND = 20e-9
 HOLD_SECOND = 50e-9
-"""Between precharge and run."""
+"""From the end of the precharge to the beginning of what is integrated."""
+RUN_EARLY_SECOND = 15e-9
+"""Before that, the middle of a run switch's edge, if it is of transistors: their feedthrough moves
+the output by 0.5 to 2 mV until the edge ends, and by 0.1 mV for some 50 ns."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +35,19 @@ class IntegratorSpec:
 
     A switch's on-resistance in series with the summing resistors is a gain error of
     on_resistance / (parallel connection of them), so these are large.
+
+    Attributes:
+        lead_ohm: of the lead resistor; 0: none.
     """
 
     c_int_farad: float = 20e-12
     initial_resistance_ohm: float = 100e3
+    lead_ohm: float = 0.0
+
+    @classmethod
+    def of_op_amp(cls, gbw_hertz: float) -> "IntegratorSpec":
+        """With the lead resistor for an op-amp's gain-bandwidth."""
+        return cls(lead_ohm=1 / (2 * math.pi * gbw_hertz * cls.c_int_farad))
 
     def precharge_second(self, switch_on_ohm: float) -> float:
         """Time constant of the precharge."""
@@ -55,5 +73,9 @@ class Integrator(SubCircuit):
             self.X(control, switch.name, node, "virtual_ground", control, "vdd", "vss")
         self.R("initial", "initial", "initial_summing", spec.initial_resistance_ohm)
         self.R("feedback", "out", "initial_summing", spec.initial_resistance_ohm)
-        self.C("int", "virtual_ground", "out", spec.c_int_farad)
+        plate = "virtual_ground"
+        if spec.lead_ohm:
+            plate = "lead"
+            self.R("lead", "virtual_ground", plate, f"{spec.lead_ohm:.6g}")
+        self.C("int", plate, "out", spec.c_int_farad)
         self.X("op_amp", op_amp.name, "analog_ground", "virtual_ground", "out", "vdd", "vss")

@@ -2,7 +2,7 @@
 
 The reverse SDE adds sqrt(beta) dw to the state. Held over h = 1/updates of tau, an increment of
 variance h is a rate of standard deviation 1/sqrt(h) = sqrt(updates). The source carries
-volt_per_unit * draw, draw ~ N(0, 1); the gain sqrt(updates) is in the summing resistor, so that
+volt_per_unit * draw, draw ~ N(0, 1); what sums it has the gain (`Schedule.wiener_gain`), so that
 the source stays within the supplies. It is 0 in the precharge, so that all solves of a circuit
 have the same operating point. The published bench holds its noise too (fact sheet,
 section 4).

@@ -15,6 +15,20 @@ def input_resistance(integration_second: float, c_int_farad: float, gain: float)
     return integration_second / (c_int_farad * gain)
 
 
+def input_resistances(
+    integration_second: float, c_int_farad: float, gains: Sequence[float], series_ohm: float
+) -> list[float]:
+    """Of inputs that are summed, in ohm, less what is in series with all.
+
+    Args:
+        series_ohm: the switch's on-resistance, and the like of the op-amp's finite bandwidth, as
+            large as the integrator's lead resistor.
+    """
+    ideal = [input_resistance(integration_second, c_int_farad, gain) for gain in gains]
+    siemens = sum(1 / ohm for ohm in ideal)
+    return [ohm * (1 - series_ohm * siemens) for ohm in ideal]
+
+
 class SummingInput(SubCircuit):
     """Nodes: input_0 ... input_{n-1}, summing."""
 

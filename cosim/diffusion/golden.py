@@ -52,6 +52,13 @@ OF_NETLISTS: Mapping[str, Tolerances] = {
             "*.virtual_ground": Tolerance(absolute=20e-6, relative=1e-2),
         },
     ),
+    "solver_circle_converters": Tolerances(
+        relative=1e-3,
+        signals={
+            "vdd#branch": Tolerance(absolute=50e-9, relative=1e-3),
+            "*.virtual_ground": Tolerance(absolute=20e-6, relative=1e-3),
+        },
+    ),
     "solver_circle_transistor": Tolerances(
         relative=5e-3,
         signals={

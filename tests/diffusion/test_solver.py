@@ -48,8 +48,10 @@ def ideal(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 
 
 def test_transistor_op_amps_follow_the_reference(transistor: tuple[Run, Outcome]) -> None:
-    """Asked for: 2 % of range. The op-amps' finite bandwidth leaves about 0.1 %."""
-    assert transistor[1].solve.relative_error < 0.005
+    """Asked for: 2 % of range. Without the lead resistor, and the summing resistors that count
+    with it, the op-amps' finite bandwidth leaves 0.1 %.
+    """
+    assert transistor[1].solve.relative_error < 0.0007
 
 
 def test_ideal_op_amps_follow_the_reference(ideal: Outcome) -> None:
@@ -58,10 +60,12 @@ def test_ideal_op_amps_follow_the_reference(ideal: Outcome) -> None:
 
 
 @pytest.mark.parametrize(
-    ("opamp", "tolerance"), [(Fidelity.IDEAL, 0.002), (Fidelity.TRANSISTOR, 0.05)]
+    ("opamp", "tolerance"), [(Fidelity.IDEAL, 0.002), (Fidelity.TRANSISTOR, 0.012)]
 )
 def test_reverse_sde_follows_its_noise(opamp: Fidelity, tolerance: float, tmp_path: Path) -> None:
-    """Path by path, with the same draws. A real op-amp lags the noise: 1 / (2 pi GBW) is 16 ns."""
+    """Path by path, with the same draws. A real op-amp would lag the noise by 1 / (2 pi GBW),
+    16 ns or 4 % of range, but for the lead resistor.
+    """
     outcome = configured(opamp, equation="sde").execute(tmp_path)
     assert outcome.solve.relative_error < tolerance
     assert np.abs(np.diff(outcome.solve.reference, axis=0)).sum() > 3  # it is driven

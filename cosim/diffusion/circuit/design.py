@@ -11,6 +11,8 @@ import torch
 
 from cosim.circuits.analog_switch import AnalogSwitchSpec, analog_switch, on_resistance
 from cosim.circuits.dac import Converters, converters
+from cosim.circuits.fidelity import Fidelity
+from cosim.circuits.integrator import RUN_EARLY_SECOND, IntegratorSpec
 from cosim.circuits.multiplier import MultiplierSpec, multiplier
 from cosim.circuits.opamp import OpAmpSpec, op_amp
 from cosim.diffusion.circuit.mapped_score import map_score
@@ -80,17 +82,18 @@ class Design:
         config, sde, network = self.config, self.problem.circuit_sde, self.problem.network
         supply, fidelity = config.scaling.supply_volt, config.fidelity
         switch = AnalogSwitchSpec(supply_volt=supply)
+        op_amp_spec = OpAmpSpec(supply_volt=supply, topology=config.op_amp.topology)
+        ideal = fidelity.opamp is Fidelity.IDEAL
         return Solver(
             states=network.states,
             scaling=config.scaling,
             beta_start=sde.beta_max,
             beta_end=sde.beta_min,
             output_gain=network.output_gain,
-            op_amp=op_amp(
-                fidelity.opamp,
-                OpAmpSpec(supply_volt=supply, topology=config.op_amp.topology),
-                self.process,
-            ),
+            op_amp=op_amp(fidelity.opamp, op_amp_spec, self.process),
+            integrator=IntegratorSpec()
+            if ideal
+            else IntegratorSpec.of_op_amp(op_amp_spec.gbw_hertz),
             switch=analog_switch(fidelity.switch, switch, self.process),
             switch_on_ohm=on_resistance(fidelity.switch, switch, self.process),
             multiplier=multiplier(
@@ -104,6 +107,7 @@ class Design:
             deviation=self._deviation,
             tolerances=config.tolerances,
             rises=config.rises,
+            run_early_second=RUN_EARLY_SECOND if fidelity.switch is Fidelity.TRANSISTOR else 0.0,
         )
 
     @property

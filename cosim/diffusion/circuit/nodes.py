@@ -30,6 +30,11 @@ def noise_node(index: int) -> str:
     return f"noise_{index}"
 
 
+def wiener_node(index: int) -> str:
+    """Noise input of a state: minus its noise, with the amplitude of its beta."""
+    return f"wiener_{index}"
+
+
 def initial_source(index: int) -> str:
     """Name of the DC source of an initial condition."""
     return f"Vinitial_{index}"
@@ -51,6 +56,10 @@ def state_signals(index: int) -> list[Signal]:
     ]
 
 
-def noise_signal(index: int) -> Signal:
-    """The draws of a state's noise."""
-    return Signal(f"noise.{index}", noise_node(index), "V", "draw of the Wiener term")
+def noise_signals(states: int, converters: object | None) -> list[Signal]:
+    """The draws of each state's noise; of converters, which hold them with their amplitude."""
+    if converters is not None:
+        node, said = wiener_node, "the Wiener term's input"
+    else:
+        node, said = noise_node, "draw of the Wiener term"
+    return [Signal(f"noise.{index}", node(index), "V", said) for index in range(states)]

@@ -12,13 +12,17 @@ from cosim.circuits.integrator import (
     SWITCH_EDGE_SECOND,
 )
 from cosim.circuits.noise import TransientNoise, WienerNoise, add_held_noise
-from cosim.diffusion.circuit.nodes import SCORE_RATE, initial_source, noise_node
+from cosim.diffusion.circuit.nodes import SCORE_RATE, initial_source, noise_node, wiener_node
 from cosim.diffusion.scaling import RISE_SECOND, Scaling
 from cosim.netlist.waveform import piecewise_linear
 
 RATE_CORNERS = 60
 """Of the straight lines that a score's rate is made of, in equal ratios of t down to 1e-3: within
 1 % of it at its kink, within 0.1 % elsewhere."""
+
+WIENER_UNITS = 4.0
+"""Amplitude of a noise input for a draw of 1 where beta is largest: four draws are 1.6 V, all that
+the supply leaves."""
 
 RISE_NODE = "rise"
 RISE_EDGE_SECOND = 20e-9
@@ -66,6 +70,7 @@ class Schedule:
         deviation: by t [n], of the noise that the network's output is divided by; None where it is
             the score itself.
         breakpoints: whether ngspice has a point at each corner of held noise.
+        run_early_second: before tau = 0, when the run switches close.
     """
 
     states: int
@@ -75,16 +80,26 @@ class Schedule:
     converters: Converters | None
     deviation: Callable[[np.ndarray], np.ndarray] | None = None
     breakpoints: bool = True
+    run_early_second: float = 0.0
+
+    @property
+    def largest_beta(self) -> float:
+        """Over the solve."""
+        return max(self.beta_start, self.beta_end)
+
+    def wiener_gain(self, updates: int) -> float:
+        """Of the noise inputs: sqrt(updates beta) for a draw, less the input's own amplitude."""
+        return float(np.sqrt(updates * self.largest_beta)) / WIENER_UNITS
 
     def add_to(self, circuit: Circuit, noise: WienerNoise | None) -> None:
         """Add them; of the reverse SDE with its noise."""
         scaling = self.scaling
         begin, high = scaling.precharge_second, scaling.supply_volt
         edge = SWITCH_EDGE_SECOND / 2
-        release = begin - HOLD_SECOND
+        release, close = begin - HOLD_SECOND, begin - self.run_early_second
         for node, time, volt in (
             ("precharge", [0.0, release - edge, release + edge], [high, high, 0.0]),
-            ("run", [0.0, begin - edge, begin + edge], [0.0, 0.0, high]),
+            ("run", [0.0, close - edge, close + edge], [0.0, 0.0, high]),
         ):
             piecewise_linear(circuit, node, circuit.gnd, np.array(time), np.array(volt))
         if self.converters is not None:
@@ -110,13 +125,17 @@ class Schedule:
         if noise is None:
             return
         tau = f"min(max(time-{begin!r},0)/{scaling.solve_second!r},1)"
-        beta = f"{self.beta_start!r}+{tau}*({self.beta_end!r}-{self.beta_start!r})"
-        circuit.B(
-            "half_root_beta",
-            "half_root_beta",
-            "analog_ground",
-            voltage_expression=f"sqrt({beta})/2",
-        )
+        ratio = f"{self.beta_start!r}+{tau}*({self.beta_end!r}-{self.beta_start!r})"
+        ratio = f"({ratio})/{self.largest_beta!r}"
+        for index in range(self.states):
+            circuit.B(
+                wiener_node(index),
+                wiener_node(index),
+                "analog_ground",
+                voltage_expression=(
+                    f"-{WIENER_UNITS!r}*sqrt({ratio})*V({noise_node(index)},analog_ground)"
+                ),
+            )
         if noise.draws is not None:
             for index in range(self.states):
                 draws = noise.draws[:, index]
@@ -147,10 +166,11 @@ class Schedule:
         if self.deviation is not None:
             banks["rates"][SCORE_RATE] = self._score_rate(self.deviation, held)
         if noise is not None:
-            banks["rates"]["half_root_beta"] = np.sqrt(beta) / 2
             assert noise.draws is not None  # a run with converters has draws
+            largest_volt = self.scaling.volt_per_unit * WIENER_UNITS
+            amplitude = -largest_volt * np.sqrt(beta / self.largest_beta)
             banks["noise"] = {
-                noise_node(index): self.scaling.volt_per_unit * noise.draws[:, index]
+                wiener_node(index): amplitude * noise.draws[:, index]
                 for index in range(self.states)
             }
         for name, volts in banks.items():

@@ -9,11 +9,13 @@ and its reverse SDE is dx = beta(t)/2 (x + 2 score(x, t)) dtau + sqrt(beta(t)) d
 For each state: two multipliers form -beta/2 x and -beta/2 raw, a summing input stage weighs them
 1 : output_gain (1 : 2 output_gain for the SDE), and an inverting integrator with R C = solve time
 closes the loop. Where the network predicts the noise, score = output_gain * raw / sigma(t), the
-score's multipliers carry beta / (4 sigma) and their inputs weigh twice as much. For the SDE
-another multiplier forms -sqrt(beta)/2 times a noise source. With guidance and the score in the
-netlist, a second network without the condition, its last layer negated, has multipliers and inputs
-of its own: (1 + w) raw(class) + w (-raw(no class)).
-Node x_i is analog_ground + volt_per_unit * x_i; beta/2 and sqrt(beta)/2 are nodes of 1 V for 1.
+score's multipliers carry beta / (4 sigma) and their inputs weigh twice as much. With guidance and
+the score in the netlist, a second network without the condition, its last layer negated, has
+multipliers and inputs of its own: (1 + w) raw(class) + w (-raw(no class)). The SDE's noise has an
+input of its own. Its source carries -sqrt(beta) already, as on the published bench, and is as large
+as the supply allows: an input of high gain would weigh the others' errors, and a multiplier lags
+the noise.
+Node x_i is analog_ground + volt_per_unit * x_i; beta/2 is a node of 1 V for 1.
 Source: fact sheet, sections 2, 4 (bench controller) and 8.
 """
 
@@ -31,17 +33,17 @@ from cosim.circuits.integrator import (
     IntegratorSpec,
 )
 from cosim.circuits.noise import WienerNoise
-from cosim.circuits.summing import SummingInput, input_resistance
+from cosim.circuits.summing import SummingInput, input_resistances
 from cosim.circuits.voltage_reference import VoltageReferenceSpec, add_reference
 from cosim.diffusion.circuit.nodes import (
     SCORE_RATE,
     SCORE_RATE_SIGNAL,
     initial_source,
-    noise_node,
-    noise_signal,
+    noise_signals,
     score_node,
     state_node,
     state_signals,
+    wiener_node,
 )
 from cosim.diffusion.circuit.schedule import Schedule, add_initial, add_rise
 from cosim.diffusion.circuit.score_source import AnalogScore, ScoreSource
@@ -59,7 +61,9 @@ class Solver:
         beta_start, beta_end: sampling beta at tau = 0 (t = 1) and at tau = 1 (t = 0).
         output_gain: gain of the score network's output.
         op_amp, switch: of the integrators, at any fidelity.
+        integrator: their components, the lead resistor for that op-amp.
         switch_on_ohm: in series with the summing resistors, which are chosen with it.
+        run_early_second: before tau = 0, when the run switches close.
         multiplier: of gain -1, at any fidelity.
         process: supplies the transistor models; None when no block needs them.
         score_weights: of the score's parts, (1,) or with guidance (1 + w, w).
@@ -91,6 +95,7 @@ class Solver:
     integrator: IntegratorSpec = IntegratorSpec()
     tolerances: Tolerances = Tolerances()
     rises: bool = False
+    run_early_second: float = 0.0
 
     @property
     def ports(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -134,21 +139,21 @@ class Solver:
         Args:
             noise: of the reverse SDE; None for the probability-flow equation.
         """
-        scaling = self.scaling
+        scaling, schedule = self.scaling, self._schedule
         circuit = Circuit("solver")
         if self.process is not None:
             self.process.apply(circuit)
         self._add_supplies(circuit)
-        Schedule(
-            self.states, scaling, self.beta_start, self.beta_end, self.converters, self.deviation,
-            breakpoints=not self.rises,
-        ).add_to(circuit, noise)  # fmt: skip
+        schedule.add_to(circuit, noise)
         if self.rises:
             add_rise(circuit, self.integrator.precharge_second(self.switch_on_ohm))
 
         multiplier = self.multiplier
         gains, factors = self._inputs(noise)
-        resistances = self._summing_resistances(list(gains.values()))
+        resistances = input_resistances(
+            scaling.solve_second, self.integrator.c_int_farad, list(gains.values()),
+            self.switch_on_ohm + self.integrator.lead_ohm,
+        )  # fmt: skip
         summing = SummingInput("summing_input", resistances)
         integrator = Integrator("integrator", self.integrator, self.op_amp, self.switch)
         for block in (multiplier, summing, integrator):
@@ -168,7 +173,8 @@ class Solver:
             circuit.X(
                 f"summing_{index}",
                 summing.name,
-                *(f"drift_{kind}_{index}" for kind in gains),
+                *(f"drift_{kind}_{index}" for kind in factors),
+                *([wiener_node(index)] if noise is not None else ()),
                 f"summing_{index}",
             )
             circuit.X(
@@ -191,7 +197,7 @@ class Solver:
             (
                 *self.signals,
                 *(score.signals if isinstance(score, AnalogScore) else ()),
-                *(map(noise_signal, range(self.states)) if noise is not None else ()),
+                *(noise_signals(self.states, self.converters) if noise is not None else ()),
             ),
             self.tolerances,
         )
@@ -212,10 +218,17 @@ class Solver:
         spec = VoltageReferenceSpec.of_supply(self.scaling.supply_volt)
         add_reference(circuit, "analog_ground", self.reference, spec, self.process)
 
+    @property
+    def _schedule(self) -> Schedule:
+        return Schedule(
+            self.states, self.scaling, self.beta_start, self.beta_end, self.converters,
+            self.deviation, not self.rises, self.run_early_second,
+        )  # fmt: skip
+
     def _inputs(
         self, noise: WienerNoise | None
     ) -> tuple[dict[str, float], dict[str, tuple[str, Callable[[int], str]]]]:
-        """What is summed: gain, and the nodes that are multiplied, by kind."""
+        """What is summed: gain, and of products the nodes that are multiplied, by kind."""
         gains = {"state": 1.0}
         factors: dict[str, tuple[str, Callable[[int], str]]] = {"state": ("half_beta", state_node)}
         drift = self.output_gain * (1 if noise is None else 2)
@@ -225,18 +238,8 @@ class Solver:
             gains[kind] = weight * drift * scale
             factors[kind] = (rate, partial(score_node, part=part))
         if noise is not None:
-            gains["noise"] = 2 * float(np.sqrt(noise.updates))
-            factors["noise"] = ("half_root_beta", noise_node)
+            gains["noise"] = self._schedule.wiener_gain(noise.updates)
         return gains, factors
-
-    def _summing_resistances(self, gains: Sequence[float]) -> list[float]:
-        """Ohm for each input, the switch's on-resistance in series with all taken off."""
-        ideal = [
-            input_resistance(self.scaling.solve_second, self.integrator.c_int_farad, gain)
-            for gain in gains
-        ]
-        siemens = sum(1 / ohm for ohm in ideal)
-        return [ohm * (1 - self.switch_on_ohm * siemens) for ohm in ideal]
 
     def _header(self, resistances: Mapping[str, float]) -> list[str]:
         scaling = self.scaling

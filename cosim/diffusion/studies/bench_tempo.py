@@ -45,7 +45,7 @@ def bench_tempo(workspace: Workspace) -> Finding:
             for at, one in zip(grid, states[-1], strict=True)
         ]
     apart = float(np.abs(states[0] - states[1]).max())
-    named = "state (units); dashed: float64", "noise draws, N(0, 1)", "circuit - float64 (units)"
+    named = "state (units); dashed: float64", "noise input (units)", "circuit - float64 (units)"
     for axis, label in zip(axes, named, strict=True):
         axis.set_ylabel(label)
         axis.grid(alpha=0.3)

@@ -21,6 +21,7 @@ from cosim.diffusion.studies.circuit_quality import circuit_quality
 from cosim.diffusion.studies.coupling import coupling_order
 from cosim.diffusion.studies.digital import digital_baselines
 from cosim.diffusion.studies.energy import speed_energy
+from cosim.diffusion.studies.error_budget import error_budget
 from cosim.diffusion.studies.generation import circle_generation, kl_vs_steps
 from cosim.diffusion.studies.letters import letters_generation, letters_start
 from cosim.diffusion.studies.lifetime import array_lifetime
@@ -165,6 +166,7 @@ STUDIES = {
     "digital_baselines": Study("The same samples on a processor; break-even", digital_baselines),
     "array_lifetime": Study("What solving does to the cells", array_lifetime),
     "programming_variation": Study("Write-verify of cells that vary", programming_variation),
+    "error_budget": Study("What each block adds to the error", error_budget),
     "bench_tempo": Study("The published bench's tempo against 20 us", bench_tempo),
     "macro_prediction": Study("Macro blocks against transistors", macro_prediction, hours=True),
 }

@@ -1,0 +1,81 @@
+"""What each block of transistors adds to the solver's error against float64."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from cosim.diffusion.studies.study import Beside, Finding, Workspace
+
+SAMPLES = {"ode": 6, "sde": 3}
+QUICK_SAMPLES = 2
+
+ALONE: tuple[tuple[str, ...], ...] = (
+    (),
+    ("opamp",),
+    ("opamp", "switch"),
+    ("opamp", "multiplier"),
+    ("opamp", "cell"),
+    ("opamp", "transimpedance"),
+    ("opamp", "relu"),
+)
+"""Of transistors, all others ideal. Stages of op-amps find no operating point in a loop that ideal
+integrators close, so the integrators' op-amps are of transistors beside each."""
+
+BUT: tuple[str, ...] = ("multiplier", "relu")
+"""Ideal, all others of transistors."""
+
+
+def error_budget(workspace: Workspace) -> Finding:
+    """ODE and SDE of the ring, one block after the other of transistors, from the same starts."""
+    whole = {"all": "transistor"}
+    cases = {"+".join(blocks) or "all ideal": _alone(blocks) for blocks in ALONE}
+    cases |= {"all transistors": whole}
+    cases |= {f"all but {block}": whole | {block: "ideal"} for block in BUT}
+    figure, axes = plt.subplots(1, 2, figsize=(11, 5), sharey=True, layout="constrained")
+    rows: list[dict[str, object]] = []
+    told = []
+    for axis, (equation, samples) in zip(axes, SAMPLES.items(), strict=True):
+        found = {}
+        for name, fidelity in cases.items():
+            part = f"error_budget_{equation}_{'_'.join(name.replace('+', ' ').split())}"
+            run, trace = workspace.trace(part, {
+                "task": "circle", "score": "analog", "equation": equation, "fidelity": fidelity,
+                "ensemble": {"samples": workspace.size(samples, QUICK_SAMPLES), "seed": 1},
+            })  # fmt: skip
+            trace.close()
+            judged = run.execute(workspace.folder / part, resume=True).verdicts
+            percent = found[name] = np.array([100 * one.error for one in judged])
+            rows.append({
+                "equation": equation, "transistors": name, "samples": len(percent),
+                "median_percent": float(np.median(percent)), "worst_percent": float(percent.max()),
+            })  # fmt: skip
+        _draw(axis, equation, found)
+        last = found["all transistors"]
+        told.append(f"{np.median(last):.2f} % median and {last.max():.2f} % worst ({equation})")
+    caption = (
+        "Largest error of a solve against float64, in % of the range of its states, from the same "
+        f"starts, by the blocks that are of transistors; bars to the worst start. All: "
+        f"{' and '.join(told)}"
+    )
+    return Finding(figure, rows, caption, [
+        Beside("error of the circuit", "not given", "; ".join(told),
+               "ODE: offsets of the column stages and the ReLUs' turn-on; SDE: what lags the noise")
+    ])  # fmt: skip
+
+
+def _alone(blocks: Sequence[str]) -> dict[str, str]:
+    return {"all": "ideal"} | dict.fromkeys(blocks, "transistor")
+
+
+def _draw(axis: Axes, equation: str, found: dict[str, np.ndarray]) -> None:
+    places = np.arange(len(found))[::-1]
+    median = [float(np.median(percent)) for percent in found.values()]
+    worst = [float(percent.max()) for percent in found.values()]
+    axis.barh(places, worst, color="lightsteelblue", label="worst")
+    axis.barh(places, median, height=0.5, color="steelblue", label="median")
+    axis.set_yticks(places, list(found))
+    axis.set_xlabel(f"error (% of range), {equation.upper()}")
+    axis.grid(alpha=0.3, axis="x")
+    axis.legend(fontsize="small")
