@@ -101,6 +101,8 @@ class _Asked:
         """The reply's file once it holds the answer, and the answer's row."""
         if self._request is None:
             self._request = self._begin()
+        if self._reply is not None:
+            self._not_ahead(self._reply.count(), self._request.count)
         self._request.append(np.array(time_second), volts)
         index = self._request.count - 1
         if self._reply is None:
@@ -113,12 +115,7 @@ class _Asked:
             if count == index + 1:
                 self._answered = time.strftime("%H:%M:%S")
                 return reply, index
-            if count > index + 1:
-                raise ExchangeError(
-                    f"The server counts {count} replies in {reply.path}, but was asked "
-                    f"{index + 1} times. The points before are kept. Correct the server: a row for "
-                    "each request, and `count` last."
-                )
+            self._not_ahead(count, index + 1)
             if gone:
                 break
         since = f"at {self._answered}, {index} in all" if index else "never"
@@ -129,6 +126,14 @@ class _Asked:
             "trace. See what the server printed, and run again; a slow one needs a larger "
             "`server_timeout_second`."
         )
+
+    def _not_ahead(self, replies: int, asked: int) -> None:
+        if replies > asked:
+            raise ExchangeError(
+                f"The server counts {replies} replies in {self._folder / REPLY_NAME}, but was "
+                f"asked {asked} times. The points before are kept. Correct the server: a row for "
+                "each request, and `count` last."
+            )
 
     def _begin(self) -> LogWriter:
         self._run = str(uuid.uuid4())

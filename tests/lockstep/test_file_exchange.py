@@ -282,6 +282,21 @@ def test_silent_simulation(tmp_path: Path) -> None:
     np.testing.assert_array_equal(ended[0], -first_volts)
 
 
+def test_an_answer_before_it_is_asked_for_is_none(tmp_path: Path) -> None:
+    """It would be taken for that to the next request."""
+    (asked,) = decay(tmp_path).blocks
+    with background(lambda _: asked.function.value(0.0, np.ones(1)), tmp_path) as ended:
+        run = {"run": text(await_request(tmp_path, PATIENCE_SECOND).attributes["run"])}
+        columns = {"outputs": Column((1,), "V", "early")}
+        reply = LogWriter(tmp_path / REPLY_NAME, run, columns, status=False)
+        reply.append(np.zeros(1))
+    np.testing.assert_array_equal(ended[0], [0.0])
+    reply.append(np.zeros(1))
+    with pytest.raises(ExchangeError, match=r"counts 2 replies.*asked 1 times"):
+        asked.function.value(1e-9, np.ones(1))
+    reply.close()
+
+
 def answer_nan(folder: Path) -> None:
     def value(time_second: float, volts: np.ndarray) -> np.ndarray:
         return -volts if time_second < UNIT_SECOND / 2 else np.array([np.nan])
@@ -292,10 +307,12 @@ def answer_nan(folder: Path) -> None:
 def reply_with(folder: Path, shape: tuple[int, ...], name: str, answers: int) -> None:
     request = await_request(folder, PATIENCE_SECOND)
     run = {"run": text(request.attributes["run"])}
-    reply = LogWriter(folder / REPLY_NAME, run, {name: Column(shape, "V", "wrong")}, status=False)
+    whole = folder / "whole"  # so that nobody reads it half written
+    reply = LogWriter(whole, run, {name: Column(shape, "V", "wrong")}, status=False)
     for _ in range(answers):
         reply.append(np.zeros(shape))
     reply.close()
+    whole.replace(folder / REPLY_NAME)
 
 
 def answer_with_two_outputs(folder: Path) -> None:
