@@ -4,18 +4,14 @@ Integrators of transistors, the score in lockstep. What is simulated is committe
 with what made it, in results/data: it is never simulated twice, and can be added to.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from cosim.diffusion.netlists import MODEL_FOLDER
-from cosim.diffusion.run import Run
 from cosim.diffusion.score.metrics import kl_histogram
+from cosim.diffusion.studies.kept import PROJECT_DATA, kept_states
 from cosim.diffusion.studies.quality import (
     EPSILON,
     SAMPLES,
@@ -26,15 +22,12 @@ from cosim.diffusion.studies.quality import (
     software,
     true_ring,
 )
-from cosim.diffusion.studies.study import Beside, Finding, Workspace, key_of
-from cosim.errors import ConfigurationError
-from cosim.files import replacing
+from cosim.diffusion.studies.study import Beside, Finding, Workspace
 
-PROJECT_DATA = Path(__file__).resolve().parents[3] / "results" / "data"
 ASKED = 1.3
 """Of the floor: what the mean KL is to be."""
 
-SIMULATED = {("ODE", "transistor"): 9, ("SDE", "transistor"): 1}
+SIMULATED = {("ODE", "transistor"): 20, ("SDE", "transistor"): 2}
 """Seeds by equation and op-amps; raise a number, and only what is missing is simulated."""
 
 
@@ -43,44 +36,6 @@ def tables_of(equation: str, op_amp: str, seed: int, samples: int) -> dict[str, 
     return {
         "task": "circle", **EPSILON[equation], "fidelity": {"opamp": op_amp},
         "ensemble": {"samples": samples, "seed": seed},
-    }  # fmt: skip
-
-
-def kept_states(
-    workspace: Workspace, name: str, runs: Sequence[Mapping[str, Any]], folder: Path
-) -> list[np.ndarray]:
-    """Final states of runs that differ in their seed [samples, states], kept in folder/NAME.
-
-    Raises:
-        ConfigurationError: what is there is of another circuit.
-        EngineError: a sample failed twice; what was simulated before is kept.
-    """
-    # With a relative folder of the models the netlist is the same on every machine.
-    first = Run(workspace.run(name, runs[0]).config, MODEL_FOLDER)
-    place, key = folder / name, key_of(first)
-    place.mkdir(parents=True, exist_ok=True)
-    about = place / "provenance.json"
-    if not about.exists():
-        with replacing(about) as partial:
-            partial.write_text(json.dumps(_provenance(first, key), indent=2) + "\n", "utf8")
-    elif json.loads(about.read_text("utf8"))["key"] != key:
-        raise ConfigurationError(
-            f"{place} holds samples of another circuit or model than this one: its key is not "
-            f"{key}. Move the folder away to simulate anew (it is in git), or bring the circuit "
-            "back that they are of."
-        )
-    sweep = {f"{name}_{seed}": tables for seed, tables in enumerate(runs)}
-    paths = {f"{name}_{seed}": place / f"seed_{seed}.csv" for seed in range(len(runs))}
-    return list(workspace.final_states(sweep, paths).values())
-
-
-def _provenance(run: Run, key: str) -> dict[str, Any]:
-    """What made the samples of the first seed; the others differ in the seed alone."""
-    collected = run.provenance().model_dump(mode="json")
-    netlist = collected.pop("netlist")
-    return {
-        "key": key, "columns": "sample, then its final states in units",
-        "netlist_sha256": hashlib.sha256(netlist.encode()).hexdigest(), **collected,
     }  # fmt: skip
 
 

@@ -27,7 +27,7 @@ from cosim.diffusion.studies.letters import letters_generation, letters_start
 from cosim.diffusion.studies.lifetime import array_lifetime
 from cosim.diffusion.studies.programming import programming_variation
 from cosim.diffusion.studies.quality import sampling_quality
-from cosim.diffusion.studies.robustness import macro_prediction, noise_robustness
+from cosim.diffusion.studies.robustness import noise_robustness
 from cosim.diffusion.studies.study import Study, Workspace
 from cosim.diffusion.studies.waveforms import (
     embedding_waveforms,
@@ -35,6 +35,7 @@ from cosim.diffusion.studies.waveforms import (
     score_field,
     solver_waveforms,
 )
+from cosim.diffusion.studies.whole_solver import macro_prediction
 from cosim.errors import ConfigurationError
 from cosim.files import replacing
 

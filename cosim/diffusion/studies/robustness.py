@@ -1,19 +1,12 @@
-"""How much noise and offset the solver bears, and how well cheaper models foretell it."""
+"""How much noise and offset the solver bears."""
 
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from cosim.diffusion.score.metrics import kl_histogram
-from cosim.diffusion.studies.generation import (
-    EQUATIONS,
-    MACRO,
-    bootstrap_interval,
-    metrics,
-)
+from cosim.diffusion.studies.generation import EQUATIONS, metrics
 from cosim.diffusion.studies.study import Beside, Finding, Workspace
-from cosim.diffusion.studies.waveforms import WHOLE
 
 IDEAL = {"fidelity": {"all": "ideal"}}
 SWEEPS: dict[str, tuple[str, tuple[float, ...], float]] = {
@@ -23,10 +16,6 @@ SWEEPS: dict[str, tuple[str, tuple[float, ...], float]] = {
     "offset": ("input offset of the integrators' op-amps (mV)", (0.0, 2e-3, 5e-3, 10e-3), 1e3),
 }  # fmt: skip
 """What is varied: in words, its standard deviations, and their factor in the figure."""
-
-
-TRANSISTOR_SAMPLES = 88
-"""Half a minute each; more can be added, as those that are there are kept."""
 
 
 def _tables(kind: str, level: float, seed: int, equation: str, count: int) -> dict[str, Any]:
@@ -114,51 +103,3 @@ def _ordering(rows: list[dict[str, Any]]) -> str:
         f"{mean(kind, level):.3f} units (ODE)"
         for kind, level in levels.items()
     )
-
-
-def macro_prediction(workspace: Workspace) -> Finding:
-    """KL of the whole solver of macro blocks against that of transistors, ODE."""
-    count = workspace.size(TRANSISTOR_SAMPLES, 8)
-    shared = {"task": "circle", "ensemble": {"samples": count}}
-    found = workspace.final_states(
-        {"macro": {**shared, **MACRO}, "transistor": {**shared, **WHOLE}}
-    )
-    run = workspace.run("software", {**shared, **MACRO})
-    found["software"] = run.problem.software_samples()
-    return compare_levels(run, found)
-
-
-def compare_levels(run: Any, found: dict[str, np.ndarray]) -> Finding:
-    """KL of samples from the same starts at several levels, with bootstrap intervals."""
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
-    true = run.problem.true_samples()
-    rows: list[dict[str, Any]] = []
-    for place, (name, samples) in enumerate(found.items()):
-        low, high = bootstrap_interval(samples, run)
-        kl = kl_histogram(samples, true, run.problem.task.plot_limit)
-        axes[0].errorbar(place, kl, [[kl - low], [high - kl]], marker="o", capsize=4)
-        distance = np.linalg.norm(samples - found["software"], axis=1)
-        rows.append({"level": name, "samples": len(samples), **metrics(samples, run),
-                     "kl_low": low, "kl_high": high, "median_from_software_unit":
-                     float(np.median(distance)), "largest_from_software_unit":
-                     float(distance.max())})  # fmt: skip
-        if name != "software":
-            axes[1].hist(distance, bins=40, histtype="step", label=name)
-    axes[0].set_xticks(range(len(found)), list(found))
-    axes[0].set_ylabel("KL of 24 x 24 histograms (nats)\n95 % bootstrap interval")
-    axes[1].set(xlabel="distance from the software's sample (units)", ylabel="samples")
-    axes[1].legend(fontsize="small")
-    for axis in axes:
-        axis.grid(alpha=0.3)
-    by = {row["level"]: row for row in rows}
-    predicted = (
-        by["transistor"]["kl_low"] <= by["macro"]["kl_2d_nat"] <= by["transistor"]["kl_high"]
-    )
-    ratio = by["transistor"]["kl_2d_nat"] / by["software"]["kl_2d_nat"]
-    caption = (
-        f"Ring, ODE, the whole solver in the netlist, {len(found['transistor'])} samples from the "
-        f"same starts: transistors (GF180MCU, bandgap included), macro blocks, software. KL of "
-        f"transistors over software {ratio:.3f}; the macro blocks' KL is "
-        f"{'within' if predicted else 'OUTSIDE'} the transistors' interval"
-    )
-    return Finding(figure, rows, caption)

@@ -1,0 +1,123 @@
+"""The whole solver of transistors against macro blocks, which foretell its samples, and software.
+
+Both levels solve from the same starts, with the same draws, so that their samples differ in pairs
+by far less than either from the ring. What is simulated is committed: `studies.kept`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from cosim.diffusion.score.metrics import kl_histogram
+from cosim.diffusion.studies.generation import BOOTSTRAPS, MACRO, bootstrap_interval
+from cosim.diffusion.studies.kept import PROJECT_DATA, kept_states
+from cosim.diffusion.studies.quality import EPSILON, software, true_ring
+from cosim.diffusion.studies.study import Finding, Workspace
+from cosim.diffusion.studies.waveforms import WHOLE
+
+CASES: dict[str, tuple[dict[str, Any], int]] = {
+    "ODE": ({"equation": "ode"}, 300),
+    "SDE": ({"equation": "sde"}, 30),
+    "epsilon ODE": (EPSILON["ODE"], 60),
+    "epsilon SDE": (EPSILON["SDE"], 30),
+}
+"""Equation and network, and how many samples: two seconds of transistors each for an ODE, six for
+an SDE. Raise a number, and only what is missing is simulated."""
+
+LEVELS = {"macro": MACRO, "transistor": WHOLE}
+LIMIT_UNIT = 1.5
+"""Of the histograms."""
+
+
+def macro_prediction(workspace: Workspace) -> Finding:
+    """KL of the whole solver at both levels and of software, and what the pairs differ by."""
+    folder = workspace.folder / "data" if workspace.quick else PROJECT_DATA
+    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
+    rows: list[dict[str, Any]] = []
+    for place, (case, (tables, whole)) in enumerate(CASES.items()):
+        runs = {
+            level: {
+                "task": "circle", **tables, **blocks,
+                "ensemble": {"samples": workspace.size(whole, 4)},
+            }
+            for level, blocks in LEVELS.items()
+        }  # fmt: skip
+        clouds = {
+            level: kept_states(
+                workspace, f"whole_{case.replace(' ', '_').lower()}_{level}", [run], folder
+            )[0]
+            for level, run in runs.items()
+        }
+        run = workspace.run("software", runs["macro"])
+        clouds["software"] = software(run.problem)
+        found = [_row(case, level, clouds, run) for level in clouds]
+        rows += found
+        for shift, row in enumerate(found):
+            kl = row["kl_2d_nat"]
+            left.errorbar(
+                place + 0.2 * (shift - 1), kl, [[kl - row["kl_low"]], [row["kl_high"] - kl]],
+                marker="o", capsize=3, color=f"C{shift}", label=None if place else row["level"],
+            )  # fmt: skip
+        apart = np.sort(np.linalg.norm(clouds["transistor"] - clouds["macro"], axis=1))
+        right.plot(apart, np.arange(1, len(apart) + 1) / len(apart), label=case)
+    left.set_xticks(range(len(CASES)), [f"{case}\n{rows[3 * n]['samples']} samples"
+                                        for n, case in enumerate(CASES)])  # fmt: skip
+    left.set_ylabel("KL of 24 x 24 histograms (nats)\n95 % bootstrap interval")
+    left.legend(fontsize="small")
+    right.set(
+        xscale="log", xlabel="distance of transistors' samples from macro blocks' (units)",
+        ylabel="part of the samples",
+    )  # fmt: skip
+    right.legend(fontsize="small")
+    for axis in (left, right):
+        axis.grid(alpha=0.3)
+    return Finding(figure, rows, _caption(rows))
+
+
+def _row(case: str, level: str, clouds: dict[str, np.ndarray], run: Any) -> dict[str, Any]:
+    """A level's KL with its interval, and what it is above that of the macro blocks."""
+    samples = clouds[level]
+    low, high = bootstrap_interval(samples, run)
+    below, above = paired_interval(samples, clouds["macro"])
+    kl = kl_histogram(samples, true_ring(), LIMIT_UNIT)
+    apart = np.linalg.norm(samples - clouds["software"], axis=1)
+    return {
+        "case": case, "level": level, "samples": len(samples), "kl_2d_nat": kl, "kl_low": low,
+        "kl_high": high,
+        "over_macro_nat": kl - kl_histogram(clouds["macro"], true_ring(), LIMIT_UNIT),
+        "over_macro_low": below, "over_macro_high": above,
+        "interval_percent_of_kl": 100 * (above - below) / kl,
+        "median_from_software_unit": float(np.median(apart)),
+        "largest_from_software_unit": float(apart.max()),
+    }  # fmt: skip
+
+
+def paired_interval(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    """95 % interval of the first's KL less the second's, of samples in pairs [samples, states]:
+    each bootstrap draws the same pairs of both.
+    """
+    true, generator = true_ring(), np.random.default_rng(0)
+    differences = []
+    for _ in range(BOOTSTRAPS):
+        drawn = generator.integers(len(first), size=len(first))
+        one, other = (kl_histogram(cloud[drawn], true, LIMIT_UNIT) for cloud in (first, second))
+        differences.append(one - other)
+    low, high = np.quantile(differences, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _caption(rows: Sequence[dict[str, Any]]) -> str:
+    told = "; ".join(
+        f"{row['case']}, {row['samples']} samples: KL {row['kl_2d_nat']:.3f} nats, "
+        f"{row['over_macro_nat']:+.3f} over macro blocks (95 % of {row['over_macro_low']:+.3f} to "
+        f"{row['over_macro_high']:+.3f}, {row['interval_percent_of_kl']:.0f} % of the KL), median "
+        f"{row['median_from_software_unit']:.4f} units from the software's"
+        for row in rows
+        if row["level"] == "transistor"
+    )
+    return (
+        "Ring, the whole solver in the netlist: transistors (GF180MCU, bandgap included), macro "
+        f"blocks and software, from the same starts and draws. Of transistors: {told}"
+    )
