@@ -49,7 +49,7 @@ OF_NETLISTS: Mapping[str, Tolerances] = {
         relative=1e-2,
         signals={
             "vdd#branch": Tolerance(absolute=50e-9, relative=1e-2),
-            "*.virtual_ground": Tolerance(absolute=20e-6, relative=1e-2),
+            "*.virtual_ground": Tolerance(absolute=40e-6, relative=1e-2),
         },
     ),
     "solver_circle_converters": Tolerances(

@@ -25,7 +25,7 @@ from cosim.engine.isolated import analysed
 
 PICO = 1e-12
 ANALOG = Path(__file__).resolve().parents[3] / "results" / "figures" / "speed_energy.csv"
-SOLVE_SECOND, FAST_SECOND, STOP_SECOND = 20e-6, 2e-6, 20.5e-6
+SOLVE_SECOND, FAST_SECOND = 20e-6, 2e-6
 WIDTHS = (14, 28, 56, 112, 224)
 OWN_WIDTH = 14
 
@@ -111,7 +111,7 @@ def analog_watt(width: int, energy: dict[str, float]) -> tuple[float, float]:
     rest = sum(energy.values()) - energy["transimpedance"] - energy["relu"]
     shared = energy["relu"] * units + rest
     low = energy["transimpedance"] * columns + shared
-    return low / STOP_SECOND, (energy["transimpedance"] * columns * rows + shared) / STOP_SECOND
+    return low / SOLVE_SECOND, (energy["transimpedance"] * columns * rows + shared) / SOLVE_SECOND
 
 
 def digital_baselines(workspace: Workspace) -> Finding:
@@ -174,7 +174,7 @@ def _rows(
 
     note("energy, solver", total, "J", "speed_energy.csv; converters not in it")
     converter = converter_watt()
-    note("energy that converters would add", CONVERTERS * converter * STOP_SECOND, "J",
+    note("energy that converters would add", CONVERTERS * converter * SOLVE_SECOND, "J",
          f"{CONVERTERS} of {1e3 * converter:.2f} mW at rest, of transistors: 14 of the embedding, "
          "two rates, two of the SDE's noise, three of bias row and initial states")  # fmt: skip
     for name, number in counts.items():
