@@ -19,7 +19,7 @@ CLAIMS = tomllib.loads((ROOT / "results" / "claims.toml").read_text(encoding="ut
 
 def value_of(claim: dict[str, Any]) -> float:
     """The number as the data have it: the one row of a table that fits, or what `over` makes of
-    many; or a JSON path; of a text there, the group of the claim's pattern.
+    many, in units of the claim `per`; or a JSON path; of a text there, the group of its pattern.
     """
     path = ROOT / claim["file"]
     if path.suffix == ".json":
@@ -41,7 +41,8 @@ def value_of(claim: dict[str, Any]) -> float:
     else:
         assert len(rows) == 1, f"{claim}: {len(rows)} rows fit"
         (found,) = values
-    return float(found) * claim.get("scale", 1.0)
+    unit = value_of(claim["per"]) if "per" in claim else 1.0
+    return float(found) * claim.get("scale", 1.0) / unit
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim["quote"][:50])
