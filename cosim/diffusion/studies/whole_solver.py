@@ -18,10 +18,10 @@ from cosim.diffusion.studies.study import Finding, Workspace
 from cosim.diffusion.studies.waveforms import WHOLE
 
 CASES: dict[str, tuple[dict[str, Any], int]] = {
-    "ODE": ({"equation": "ode"}, 300),
-    "SDE": ({"equation": "sde"}, 30),
-    "epsilon ODE": (EPSILON["ODE"], 60),
-    "epsilon SDE": (EPSILON["SDE"], 30),
+    "ODE": ({"equation": "ode"}, 500),
+    "SDE": ({"equation": "sde"}, 100),
+    "epsilon ODE": (EPSILON["ODE"], 200),
+    "epsilon SDE": (EPSILON["SDE"], 60),
 }
 """Equation and network, and how many samples: two seconds of transistors each for an ODE, six for
 an SDE. Raise a number, and only what is missing is simulated."""
