@@ -158,8 +158,9 @@ def _ngspice() -> Iterator[Finding]:
 
 
 def _room() -> Finding:
-    held = [barrier.what for barrier in barriers() if not barrier.why_open]
-    broken = [f"{one.what} ({one.why_open})" for one in barriers() if one.why_open]
+    found_barriers = barriers()
+    held = [one.what for one in found_barriers if not one.why_open]
+    broken = [f"{one.what} ({one.why_open})" for one in found_barriers if one.why_open]
     found = f"ngspice alone {'; '.join(held)}" if held else "open"
     found += ". Beside blocks only the reading of netlists is held to it."
     if not broken:
