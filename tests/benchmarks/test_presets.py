@@ -11,12 +11,12 @@ import pytest
 from cosim.diffusion.accuracy import Preset
 from cosim.diffusion.config import parse
 from cosim.diffusion.plan import Plan
+from cosim.diffusion.studies.waveforms import WHOLE
 from cosim.engine.worker import WorkerPool
 from cosim.simulation.start import Starts
 from tests.benchmarks.recording import record
 from tests.benchmarks.test_transistor_speed import HAND_OVER_SECOND
 
-WHOLE: dict[str, Any] = {"score": "analog", "fidelity": {"all": "transistor"}}
 CLASSES: dict[str, dict[str, Any]] = {
     "torch": {},
     "torch_sde": {"equation": "sde"},
