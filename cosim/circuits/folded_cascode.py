@@ -4,7 +4,8 @@
     A_0 = gm_pair (gm r_o^2 of the p-channel cascode, in parallel with that of the n-channel one)
 
 Its output resistance is the gain, so it drives gates and capacitors, not resistors. Nodes as those
-of the two-stage op-amp.
+of the two-stage op-amp. Those of one spec can share a bias (`FoldedCascodeBias`,
+`BiasedFoldedCascode`).
 Source: Razavi, Design of Analog CMOS Integrated Circuits, 2nd ed., sections 9.4 (folded cascode)
 and 5.3 (low-voltage cascode bias).
 """
@@ -27,58 +28,94 @@ CASCODE_BIAS_RATIO = 8
 the current source, so that the source keeps 1.8 times its overdrive."""
 
 
+BIAS_LINES = ("bias", "sink", "cascode_n", "cascode_p")
+"""Gate voltages of the tail, the current sinks and the cascodes."""
+
+
 class FoldedCascodeOpAmp(SubCircuit):
-    """The transistor-level op-amp; `spec.miller_farad` is not used, `spec.load_farad` compensates.
+    """The transistor-level op-amp, with a bias of its own; `spec.miller_farad` is not used,
+    `spec.load_farad` compensates.
 
     The load includes what the output drives.
     """
 
     def __init__(self, name: str, spec: OpAmpSpec, process: Process) -> None:
         super().__init__(name, *NODES)
-        current = pair_current(spec)
-        comment(
-            self,
-            f"folded cascode: GBW {quantity(spec.gbw_hertz, 'Hz')}, slew rate "
-            f"{quantity(slew_rate(spec), 'V/s')}, load {quantity(spec.load_farad, 'F')}",
-        )
-        pair, n_source, p_source = (
-            width(current, process.PAIR),
-            width(current, process.MIRROR),
-            width(current, process.SOURCE),
-        )
-        length = LENGTH_METRE
-        nfet, pfet = process.nfet, process.pfet
-        # Bias: one current down a resistor, copied to the diodes that set the four gate voltages.
-        bias = (spec.supply_volt - process.SOURCE.gate_source_volt) / current
-        self.R("bias", "bias", "vss", f"{bias:.6g}")
-        pfet(self, "bias", ("bias", "bias", "vdd", "vdd"), p_source, length)
-        pfet(self, "copy_sink", ("sink", "bias", "vdd", "vdd"), p_source, length)
-        nfet(self, "sink", ("sink", "sink", "vss", "vss"), n_source, length)
-        pfet(self, "copy_cascode_n", ("cascode_n", "bias", "vdd", "vdd"), p_source, length)
+        _describe(self, spec)
+        _add_bias(self, spec, process)
+        _add_stage(self, spec, process)
+
+
+class FoldedCascodeBias(SubCircuit):
+    """The bias that op-amps of one spec share. Nodes: `BIAS_LINES`, vdd, vss."""
+
+    def __init__(self, name: str, spec: OpAmpSpec, process: Process) -> None:
+        super().__init__(name, *BIAS_LINES, "vdd", "vss")
+        _add_bias(self, spec, process)
+
+
+class BiasedFoldedCascode(SubCircuit):
+    """The transistor-level op-amp without a bias of its own. Nodes: `NODES`, `BIAS_LINES`."""
+
+    def __init__(self, name: str, spec: OpAmpSpec, process: Process) -> None:
+        super().__init__(name, *NODES, *BIAS_LINES)
+        _describe(self, spec)
+        _add_stage(self, spec, process)
+
+
+def _describe(netlist: SubCircuit, spec: OpAmpSpec) -> None:
+    comment(
+        netlist,
+        f"folded cascode: GBW {quantity(spec.gbw_hertz, 'Hz')}, slew rate "
+        f"{quantity(slew_rate(spec), 'V/s')}, load {quantity(spec.load_farad, 'F')}",
+    )
+
+
+def _add_bias(netlist: SubCircuit, spec: OpAmpSpec, process: Process) -> None:
+    """One current down a resistor, copied to the diodes that set the four gate voltages."""
+    current, length = pair_current(spec), LENGTH_METRE
+    n_source, p_source = width(current, process.MIRROR), width(current, process.SOURCE)
+    nfet, pfet = process.nfet, process.pfet
+    bias = (spec.supply_volt - process.SOURCE.gate_source_volt) / current
+    netlist.R("bias", "bias", "vss", f"{bias:.6g}")
+    pfet(netlist, "bias", ("bias", "bias", "vdd", "vdd"), p_source, length)
+    pfet(netlist, "copy_sink", ("sink", "bias", "vdd", "vdd"), p_source, length)
+    nfet(netlist, "sink", ("sink", "sink", "vss", "vss"), n_source, length)
+    pfet(netlist, "copy_cascode_n", ("cascode_n", "bias", "vdd", "vdd"), p_source, length)
+    nfet(
+        netlist, "cascode_bias_n", ("cascode_n", "cascode_n", "vss", "vss"),
+        n_source / CASCODE_BIAS_RATIO, length,
+    )  # fmt: skip
+    nfet(netlist, "copy_cascode_p", ("cascode_p", "sink", "vss", "vss"), n_source, length)
+    pfet(
+        netlist, "cascode_bias_p", ("cascode_p", "cascode_p", "vdd", "vdd"),
+        p_source / CASCODE_BIAS_RATIO, length,
+    )  # fmt: skip
+
+
+def _add_stage(netlist: SubCircuit, spec: OpAmpSpec, process: Process) -> None:
+    """An input pair, folded into n-channel current sinks."""
+    current, length = pair_current(spec), LENGTH_METRE
+    pair, n_source, p_source = (
+        width(current, process.PAIR),
+        width(current, process.MIRROR),
+        width(current, process.SOURCE),
+    )
+    nfet, pfet = process.nfet, process.pfet
+    pfet(netlist, "tail", ("tail", "bias", "vdd", "vdd"), p_source, length, 2)
+    pfet(netlist, "pair_plus", ("fold_plus", "non_inverting", "tail", "vdd"), pair, length)
+    pfet(netlist, "pair_minus", ("fold_minus", "inverting", "tail", "vdd"), pair, length)
+    for side, out in (("plus", "mirror"), ("minus", "out")):
+        nfet(netlist, f"sink_{side}", (f"fold_{side}", "sink", "vss", "vss"), n_source, length, 2)
         nfet(
-            self, "cascode_bias_n", ("cascode_n", "cascode_n", "vss", "vss"),
-            n_source / CASCODE_BIAS_RATIO, length,
+            netlist, f"cascode_n_{side}", (out, "cascode_n", f"fold_{side}", "vss"),
+            n_source, length,
         )  # fmt: skip
-        nfet(self, "copy_cascode_p", ("cascode_p", "sink", "vss", "vss"), n_source, length)
+        pfet(netlist, f"mirror_{side}", (f"top_{side}", "mirror", "vdd", "vdd"), p_source, length)
         pfet(
-            self, "cascode_bias_p", ("cascode_p", "cascode_p", "vdd", "vdd"),
-            p_source / CASCODE_BIAS_RATIO, length,
+            netlist, f"cascode_p_{side}", (out, "cascode_p", f"top_{side}", "vdd"),
+            p_source, length,
         )  # fmt: skip
-        # Input pair, folded into n-channel current sinks.
-        pfet(self, "tail", ("tail", "bias", "vdd", "vdd"), p_source, length, 2)
-        pfet(self, "pair_plus", ("fold_plus", "non_inverting", "tail", "vdd"), pair, length)
-        pfet(self, "pair_minus", ("fold_minus", "inverting", "tail", "vdd"), pair, length)
-        for side, out in (("plus", "mirror"), ("minus", "out")):
-            nfet(self, f"sink_{side}", (f"fold_{side}", "sink", "vss", "vss"), n_source, length, 2)
-            nfet(
-                self, f"cascode_n_{side}", (out, "cascode_n", f"fold_{side}", "vss"),
-                n_source, length,
-            )  # fmt: skip
-            pfet(self, f"mirror_{side}", (f"top_{side}", "mirror", "vdd", "vdd"), p_source, length)
-            pfet(
-                self, f"cascode_p_{side}", (out, "cascode_p", f"top_{side}", "vdd"),
-                p_source, length,
-            )  # fmt: skip
 
 
 def pair_transconductance(spec: OpAmpSpec) -> float:

@@ -3,7 +3,8 @@
     A(s) = A_0 (1 - s/z) / ((1 + s/p1)(1 + s/p2)),   gain-bandwidth = gm_pair / (2 pi C_miller),
     slew rate = I_tail / C_miller,   p2 = gm_output / C_load,   z = 1 / (C_miller (1/gm_output - R))
 
-All fidelities have the nodes non_inverting, inverting, out, vdd, vss.
+All fidelities have the nodes non_inverting, inverting, out, vdd, vss. Those of one spec, as in a
+score network, can share a bias (`OpAmpBias`, `BiasedOpAmp`), whose line is one more node.
 Source: Allen and Holberg, CMOS Analog Circuit Design, 3rd ed., section 6.3 (design procedure,
 nulling resistor, systematic offset); Murmann and Jespers, Systematic Design of Analog CMOS
 Circuits, 2017, chapter 1 (sizing by gm/I_D).
@@ -105,37 +106,66 @@ def width(current_ampere: float, point: DesignPoint) -> float:
 
 
 class TransistorOpAmp(SubCircuit):
-    """The transistor-level op-amp."""
+    """The transistor-level op-amp, with a bias of its own."""
 
     def __init__(self, name: str, spec: OpAmpSpec, process: Process) -> None:
         super().__init__(name, *NODES)
-        current = pair_current(spec)
-        comment(
-            self,
-            f"two-stage Miller: GBW {quantity(spec.gbw_hertz, 'Hz')}, slew rate "
-            f"{quantity(slew_rate(spec), 'V/s')}, load {quantity(spec.load_farad, 'F')}, "
-            f"pair current {quantity(current, 'A')}",
-        )
-        units = output_units(spec)
-        pair, mirror, source = (
-            width(current, process.PAIR),
-            width(current, process.MIRROR),
-            width(current, process.SOURCE),
-        )
-        length = LENGTH_METRE
-        nfet, pfet = process.nfet, process.pfet
-        self.R("bias", "bias", "vss", f"{bias_resistance(spec, process):.6g}")
-        pfet(self, "bias", ("bias", "bias", "vdd", "vdd"), source, length)
-        pfet(self, "tail", ("tail", "bias", "vdd", "vdd"), source, length, 2)
-        pfet(self, "pair_minus", ("mirror", "inverting", "tail", "vdd"), pair, length)
-        pfet(self, "pair_plus", ("first", "non_inverting", "tail", "vdd"), pair, length)
-        nfet(self, "mirror", ("mirror", "mirror", "vss", "vss"), mirror, length)
-        nfet(self, "load", ("first", "mirror", "vss", "vss"), mirror, length)
-        nfet(self, "output", ("out", "first", "vss", "vss"), mirror, length, units)
-        pfet(self, "source", ("out", "bias", "vdd", "vdd"), source, length, units)
-        # Not "null": ngspice takes that node name for one global node, in subcircuits too.
-        self.R("nulling", "first", "compensation", f"{nulling_resistance(spec):.6g}")
-        self.C("miller", "compensation", "out", spec.miller_farad)
+        _describe(self, spec)
+        _add_bias(self, spec, process)
+        _add_stages(self, spec, process)
+
+
+class OpAmpBias(SubCircuit):
+    """The bias that op-amps of one spec share. Nodes: bias, vdd, vss."""
+
+    def __init__(self, name: str, spec: OpAmpSpec, process: Process) -> None:
+        super().__init__(name, "bias", "vdd", "vss")
+        _add_bias(self, spec, process)
+
+
+class BiasedOpAmp(SubCircuit):
+    """The transistor-level op-amp without a bias of its own. Nodes: `NODES`, bias."""
+
+    def __init__(self, name: str, spec: OpAmpSpec, process: Process) -> None:
+        super().__init__(name, *NODES, "bias")
+        _describe(self, spec)
+        _add_stages(self, spec, process)
+
+
+def _describe(netlist: SubCircuit, spec: OpAmpSpec) -> None:
+    comment(
+        netlist,
+        f"two-stage Miller: GBW {quantity(spec.gbw_hertz, 'Hz')}, slew rate "
+        f"{quantity(slew_rate(spec), 'V/s')}, load {quantity(spec.load_farad, 'F')}, "
+        f"pair current {quantity(pair_current(spec), 'A')}",
+    )
+
+
+def _add_bias(netlist: SubCircuit, spec: OpAmpSpec, process: Process) -> None:
+    source = width(pair_current(spec), process.SOURCE)
+    netlist.R("bias", "bias", "vss", f"{bias_resistance(spec, process):.6g}")
+    process.pfet(netlist, "bias", ("bias", "bias", "vdd", "vdd"), source, LENGTH_METRE)
+
+
+def _add_stages(netlist: SubCircuit, spec: OpAmpSpec, process: Process) -> None:
+    current, units = pair_current(spec), output_units(spec)
+    pair, mirror, source = (
+        width(current, process.PAIR),
+        width(current, process.MIRROR),
+        width(current, process.SOURCE),
+    )
+    length = LENGTH_METRE
+    nfet, pfet = process.nfet, process.pfet
+    pfet(netlist, "tail", ("tail", "bias", "vdd", "vdd"), source, length, 2)
+    pfet(netlist, "pair_minus", ("mirror", "inverting", "tail", "vdd"), pair, length)
+    pfet(netlist, "pair_plus", ("first", "non_inverting", "tail", "vdd"), pair, length)
+    nfet(netlist, "mirror", ("mirror", "mirror", "vss", "vss"), mirror, length)
+    nfet(netlist, "load", ("first", "mirror", "vss", "vss"), mirror, length)
+    nfet(netlist, "output", ("out", "first", "vss", "vss"), mirror, length, units)
+    pfet(netlist, "source", ("out", "bias", "vdd", "vdd"), source, length, units)
+    # Not "null": ngspice takes that node name for one global node, in subcircuits too.
+    netlist.R("nulling", "first", "compensation", f"{nulling_resistance(spec):.6g}")
+    netlist.C("miller", "compensation", "out", spec.miller_farad)
 
 
 class MacroOpAmp(SubCircuit):
@@ -244,6 +274,11 @@ def find_topology(name: str) -> OpAmpTopology:
         ConfigurationError: there is none, or it cannot be loaded.
     """
     return TOPOLOGIES.find(name)()
+
+
+def bias_lines(op_amp: SubCircuit) -> tuple[str, ...]:
+    """Nodes that it has besides `NODES`: lines of a bias that it shares with others."""
+    return tuple(str(node) for node in op_amp.external_nodes[len(NODES) :])
 
 
 def op_amp(

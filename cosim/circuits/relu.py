@@ -10,7 +10,8 @@ Transistor forms:
   diode-connected transistors in its feedback. Its range ends a gate-source voltage below the
   supply, at 0.4 V for a row of 1.2 kohm, so solvers use the other form.
 
-All fidelities have the nodes input, out, analog_ground, vdd, vss.
+All fidelities have the nodes input, out, analog_ground, vdd, vss, and the first form the lines of
+a bias that its op-amp shares.
 Source: Sedra and Smith, Microelectronic Circuits, section 17.10 of the 6th ed. (precision
 rectifiers); Rincon-Mora, Analog IC Design with Low-Dropout Regulators, chapter 4 (op-amp with a
 p-channel pass transistor).
@@ -22,7 +23,7 @@ from PySpice.Spice.Netlist import SubCircuit
 
 from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.folded_cascode import FoldedCascodeOpAmp
-from cosim.circuits.opamp import OpAmpSpec, TransistorOpAmp
+from cosim.circuits.opamp import OpAmpSpec, TransistorOpAmp, bias_lines
 from cosim.netlist.netlist import comment
 from cosim.process.process import Process
 
@@ -94,13 +95,13 @@ class MacroRelu(SubCircuit):
 class ClampedRelu(SubCircuit):
     """Follower with a p-channel output transistor."""
 
-    def __init__(self, name: str, spec: ReluSpec, process: Process) -> None:
-        super().__init__(name, *NODES)
+    def __init__(self, name: str, spec: ReluSpec, op_amp: SubCircuit, process: Process) -> None:
+        lines = bias_lines(op_amp)
+        super().__init__(name, *NODES, *lines)
         comment(self, "class-B follower: sources current only, so it rectifies")
-        op_amp = FoldedCascodeOpAmp("op_amp_relu", spec.op_amp, process)
         self.subcircuit(op_amp)
         # The output transistor inverts, so feedback goes to the other input.
-        self.X("op_amp", op_amp.name, "out", "input", "gate", "vdd", "vss")
+        self.X("op_amp", op_amp.name, "out", "input", "gate", "vdd", "vss", *lines)
         process.pfet(
             self,
             "pass",
@@ -149,4 +150,5 @@ def relu(fidelity: Fidelity, spec: ReluSpec, process: Process | None) -> SubCirc
             return MacroRelu("relu_macro", spec)
         case Fidelity.TRANSISTOR:
             assert process is not None
-            return ClampedRelu("relu_clamped", spec, process)
+            op_amp = FoldedCascodeOpAmp("op_amp_relu", spec.op_amp, process)
+            return ClampedRelu("relu_clamped", spec, op_amp, process)

@@ -1,9 +1,11 @@
 """Row driver: a follower that can drive an array row, a load of about 1 kohm to virtual grounds.
 
-Nodes: input, out, analog_ground, vdd, vss.
+Nodes: input, out, analog_ground, vdd, vss, and lines of a bias that its op-amp shares.
 """
 
 from PySpice.Spice.Netlist import SubCircuit
+
+from cosim.circuits.opamp import bias_lines
 
 NODES = ("input", "out", "analog_ground", "vdd", "vss")
 
@@ -20,5 +22,6 @@ class OpAmpRowDriver(SubCircuit):
     """An op-amp, macro or of transistors, with its output fed back."""
 
     def __init__(self, op_amp: SubCircuit) -> None:
-        super().__init__("row_driver", *NODES)
-        self.X("op_amp", op_amp.name, "input", "out", "out", "vdd", "vss")
+        lines = bias_lines(op_amp)
+        super().__init__("row_driver", *NODES, *lines)
+        self.X("op_amp", op_amp.name, "input", "out", "out", "vdd", "vss", *lines)

@@ -10,14 +10,15 @@ R_first is small, so that the common part of both currents (the pair's smallest 
 not saturate the first op-amp. The noise gain of the second one, and so its closed-loop bandwidth
 gain-bandwidth / noise gain, is 1 + R (G_line + 1 / R_first).
 
-All fidelities have the nodes plus, minus, out, analog_ground, vdd, vss.
+All fidelities have the nodes plus, minus, out, analog_ground, vdd, vss, and lines of a bias that
+their op-amps share.
 Source: Xia and Yang, Nature Materials 18, 309 (2019), 'Memristive crossbar arrays' (read-out of
 a differential pair); Sedra and Smith, Microelectronic Circuits, section 2.2 (weighted summer).
 """
 
 from PySpice.Spice.Netlist import SubCircuit
 
-from cosim.circuits.opamp import OpAmpSpec
+from cosim.circuits.opamp import OpAmpSpec, bias_lines
 from cosim.netlist.netlist import comment, quantity
 
 NODES = ("plus", "minus", "out", "analog_ground", "vdd", "vss")
@@ -63,12 +64,14 @@ class OpAmpTransimpedance(SubCircuit):
         first_ohm: float,
         op_amp: SubCircuit,
     ) -> None:
-        super().__init__(name, *NODES)
+        lines = bias_lines(op_amp)
+        super().__init__(name, *NODES, *lines)
         comment(self, f"transimpedance {quantity(transimpedance_ohm, 'ohm')}")
         for stage, line, out, ohm in (
             ("first", "plus", "first_out", first_ohm),
             ("second", "minus", "out", transimpedance_ohm),
         ):
-            self.X(f"op_amp_{stage}", op_amp.name, "analog_ground", line, out, "vdd", "vss")
+            nodes = ("analog_ground", line, out, "vdd", "vss", *lines)
+            self.X(f"op_amp_{stage}", op_amp.name, *nodes)
             self.R(f"feedback_{stage}", line, out, f"{ohm:.12g}")
         self.R("transfer", "first_out", "minus", f"{first_ohm:.12g}")

@@ -20,8 +20,9 @@ from cosim.circuits.dac import (
     embedding_volts,
 )
 from cosim.circuits.fidelity import Fidelity
-from cosim.circuits.opamp import op_amp
-from cosim.circuits.relu import ReluSpec, relu
+from cosim.circuits.folded_cascode import BiasedFoldedCascode, FoldedCascodeBias
+from cosim.circuits.opamp import BiasedOpAmp, OpAmpBias, op_amp
+from cosim.circuits.relu import ClampedRelu, ReluSpec, relu
 from cosim.circuits.row_driver import IdealRowDriver, OpAmpRowDriver
 from cosim.circuits.rram import ReadOnlyCell
 from cosim.circuits.transimpedance import (
@@ -49,6 +50,8 @@ class ScoreBlocks:
     Attributes:
         column_op_amp: of the transimpedance stages; None for ideal stages.
         converters: hold the time embedding; None for continuous waveforms.
+        column_bias, relu_bias: that all op-amps of transistors share, those of columns and row
+            drivers, and those of ReLUs.
     """
 
     driver: SubCircuit
@@ -56,6 +59,8 @@ class ScoreBlocks:
     cell: Cell
     column_op_amp: SubCircuit | None
     converters: Converters | None = None
+    column_bias: SubCircuit | None = None
+    relu_bias: SubCircuit | None = None
 
     def stage(self, name: str, layer: MappedLayer) -> SubCircuit:
         """The transimpedance stage of a layer's columns."""
@@ -74,19 +79,45 @@ def score_blocks(
     converters: Converters | None = None,
 ) -> ScoreBlocks:
     """The blocks at their fidelities."""
-    column = None
-    if fidelity.transimpedance is not Fidelity.IDEAL:
-        spec = replace(COLUMN_OP_AMP, supply_volt=supply_volt)
-        column = op_amp(fidelity.transimpedance, spec, process, "op_amp_column")
+    column, column_bias = _column_op_amp(fidelity.transimpedance, supply_volt, process)
+    rectifier, relu_bias = _relu(fidelity.relu, supply_volt, process)
     return ScoreBlocks(
         driver=IdealRowDriver() if column is None else OpAmpRowDriver(column),
-        relu=relu(fidelity.relu, ReluSpec.of_supply(supply_volt), process),
+        relu=rectifier,
         cell=Cell1T1R(ReadOnlyCell("programmed"), process.ACCESS)
         if process is not None and fidelity.cell.needs_process
         else ProgrammedConductance(),
         column_op_amp=column,
         converters=converters,
+        column_bias=column_bias,
+        relu_bias=relu_bias,
     )
+
+
+def _column_op_amp(
+    fidelity: Fidelity, supply_volt: float, process: Process | None
+) -> tuple[SubCircuit | None, SubCircuit | None]:
+    """Of columns and row drivers, and the bias that all share."""
+    spec, name = replace(COLUMN_OP_AMP, supply_volt=supply_volt), "op_amp_column"
+    if fidelity is Fidelity.IDEAL:
+        return None, None
+    if fidelity is not Fidelity.TRANSISTOR:
+        return op_amp(fidelity, spec, process, name), None
+    assert process is not None
+    return BiasedOpAmp(name, spec, process), OpAmpBias("bias_column", spec, process)
+
+
+def _relu(
+    fidelity: Fidelity, supply_volt: float, process: Process | None
+) -> tuple[SubCircuit, SubCircuit | None]:
+    """The ReLU, and the bias that all share."""
+    spec = ReluSpec.of_supply(supply_volt)
+    if fidelity is not Fidelity.TRANSISTOR:
+        return relu(fidelity, spec, process), None
+    assert process is not None
+    amplifier = BiasedFoldedCascode("op_amp_relu", spec.op_amp, process)
+    bias = FoldedCascodeBias("bias_relu", spec.op_amp, process)
+    return ClampedRelu("relu_clamped", spec, amplifier, process), bias
 
 
 class ScoreNetworkCircuit(SubCircuit):
@@ -135,6 +166,8 @@ class ScoreNetworkCircuit(SubCircuit):
             if block is not None:
                 self.subcircuit(block)
         supplies = ("analog_ground", "vdd", "vss")
+        of_column = (*supplies, *self._add_bias(blocks.column_bias))
+        of_relu = (*supplies, *self._add_bias(blocks.relu_bias))
         embedding = _time_embedding(network, scaling, blocks.converters)
         self.subcircuit(embedding)
         embedded = embedding_nodes(len(network.frequencies))
@@ -143,7 +176,7 @@ class ScoreNetworkCircuit(SubCircuit):
         rows = []
         for index in range(states):
             self.X(
-                f"driver_{index}", blocks.driver.name, f"state_{index}", f"row_{index}", *supplies
+                f"driver_{index}", blocks.driver.name, f"state_{index}", f"row_{index}", *of_column
             )
             rows.append(f"row_{index}")
         for number, layer in enumerate(layers[:-1] if hidden_alone else layers):
@@ -159,7 +192,9 @@ class ScoreNetworkCircuit(SubCircuit):
                     trim, unit = f"trim_{number}_{column}", layer.trims_unit[column]
                     self.V(trim, trim, "analog_ground", scaling.volt_per_unit * unit)
                     self.R(trim, trim, plus, 1.0 / layer.siemens_per_weight)
-                self.X(f"transimpedance_{number}_{column}", stage.name, plus, minus, out, *supplies)
+                self.X(
+                    f"transimpedance_{number}_{column}", stage.name, plus, minus, out, *of_column
+                )
                 if not last:
                     self.R(
                         f"embedding_{number}_{column}",
@@ -168,8 +203,18 @@ class ScoreNetworkCircuit(SubCircuit):
                         1.0 / layer.siemens_per_weight,
                     )
                     activation = f"activation_{number}_{column}"
-                    self.X(f"relu_{number}_{column}", blocks.relu.name, out, activation, *supplies)
+                    self.X(f"relu_{number}_{column}", blocks.relu.name, out, activation, *of_relu)
                     rows.append(activation)
+
+    def _add_bias(self, bias: SubCircuit | None) -> list[str]:
+        """Add a bias that blocks share; returns its lines."""
+        if bias is None:
+            return []
+        self.subcircuit(bias)
+        *lines, vdd, vss = map(str, bias.external_nodes)
+        nodes = [f"{bias.name}_{line}" for line in lines]
+        self.X(bias.name, bias.name, *nodes, vdd, vss)
+        return nodes
 
     def _add_crossbar(
         self, number: int, layer: MappedLayer, cell: Cell, rows: list[str]
