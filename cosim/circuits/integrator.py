@@ -50,8 +50,11 @@ class IntegratorSpec:
         return cls(lead_ohm=1 / (2 * math.pi * gbw_hertz * cls.c_int_farad))
 
     def precharge_second(self, switch_on_ohm: float) -> float:
-        """Time constant of the precharge."""
-        return self.c_int_farad * (self.initial_resistance_ohm + 2 * switch_on_ohm)
+        """Time constant of the precharge: 2/w more by the op-amp, whose noise gain is 2; with the
+        lead resistor of 1/(w C) the response has no other term of that order.
+        """
+        in_series = 2 * (switch_on_ohm + self.lead_ohm)
+        return self.c_int_farad * (self.initial_resistance_ohm + in_series)
 
 
 class Integrator(SubCircuit):

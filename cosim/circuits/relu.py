@@ -5,13 +5,15 @@ Transistor forms:
 - `ClampedRelu`: a folded-cascode op-amp as follower, whose only output device is a p-channel
   transistor that can source but not sink. Below the analog ground it is off, and the output is
   held at the analog ground by a resistor and by the array rows it drives, which end in virtual
-  grounds. Error of the knee: gate swing from off to on over the op-amp's gain.
+  grounds. Error of the knee: gate swing from off to on over the op-amp's gain. A source follower
+  keeps the gate, while it is off, one gate-source voltage of a weak current below the supply:
+  from there it is on sooner, and a simulator finds its way in steps of any length.
 - `DiodeRelu`: an inverter, then the inverting half-wave rectifier: an op-amp with two
   diode-connected transistors in its feedback. Its range ends a gate-source voltage below the
   supply, at 0.4 V for a row of 1.2 kohm, so solvers use the other form.
 
-All fidelities have the nodes input, out, analog_ground, vdd, vss, and the first form the lines of
-a bias that its op-amp shares.
+All fidelities have the nodes input, out, analog_ground, vdd, vss. Those of the first form can share
+a bias (`ReluBias`, `BiasedRelu`), whose lines are more nodes.
 Source: Sedra and Smith, Microelectronic Circuits, section 17.10 of the 6th ed. (precision
 rectifiers); Rincon-Mora, Analog IC Design with Low-Dropout Regulators, chapter 4 (op-amp with a
 p-channel pass transistor).
@@ -21,13 +23,19 @@ from dataclasses import dataclass, replace
 
 from PySpice.Spice.Netlist import SubCircuit
 
+from cosim.circuits import folded_cascode
 from cosim.circuits.fidelity import Fidelity
-from cosim.circuits.folded_cascode import FoldedCascodeOpAmp
+from cosim.circuits.folded_cascode import (
+    BiasedFoldedCascode,
+    FoldedCascodeBias,
+    FoldedCascodeOpAmp,
+)
 from cosim.circuits.opamp import OpAmpSpec, TransistorOpAmp, bias_lines
 from cosim.netlist.netlist import comment
 from cosim.process.process import Process
 
 NODES = ("input", "out", "analog_ground", "vdd", "vss")
+BIAS_LINES = (*folded_cascode.BIAS_LINES, "clamp")
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,8 @@ class ReluSpec:
     Attributes:
         op_amp: its load is the compensation capacitor between gate and output.
         pass_width_metre, pass_length_metre: of the output transistor; 1.5 mA at 1 V of overdrive.
+        clamp_width_metre, clamp_diode_width_metre, clamp_ohm: of what holds the gate while the
+            output transistor is off, and of what sets its level, 2 uA.
         hold_ohm: from the output to the analog ground.
         knee_volt: width of the macro model's knee.
         row_farad: capacitance of the array row that it drives.
@@ -46,6 +56,9 @@ class ReluSpec:
     op_amp: OpAmpSpec = OpAmpSpec(gbw_hertz=40e6, load_farad=0.7e-12)
     pass_width_metre: float = 200e-6
     pass_length_metre: float = 0.4e-6
+    clamp_width_metre: float = 20e-6
+    clamp_diode_width_metre: float = 100e-6
+    clamp_ohm: float = 1e6
     hold_ohm: float = 5e3
     knee_volt: float = 1e-3
     row_farad: float = 1e-12
@@ -93,25 +106,60 @@ class MacroRelu(SubCircuit):
 
 
 class ClampedRelu(SubCircuit):
-    """Follower with a p-channel output transistor."""
+    """Follower with a p-channel output transistor, and a bias of its own."""
 
-    def __init__(self, name: str, spec: ReluSpec, op_amp: SubCircuit, process: Process) -> None:
-        lines = bias_lines(op_amp)
-        super().__init__(name, *NODES, *lines)
-        comment(self, "class-B follower: sources current only, so it rectifies")
-        self.subcircuit(op_amp)
-        # The output transistor inverts, so feedback goes to the other input.
-        self.X("op_amp", op_amp.name, "out", "input", "gate", "vdd", "vss", *lines)
+    def __init__(self, name: str, spec: ReluSpec, process: Process) -> None:
+        super().__init__(name, *NODES)
+        _add_follower(self, spec, FoldedCascodeOpAmp("op_amp_relu", spec.op_amp, process), process)
+        _add_clamp_level(self, spec, process)
+
+
+class ReluBias(SubCircuit):
+    """The bias that ReLUs of one spec share. Nodes: `BIAS_LINES`, vdd, vss."""
+
+    def __init__(self, name: str, spec: ReluSpec, process: Process) -> None:
+        super().__init__(name, *BIAS_LINES, "vdd", "vss")
+        op_amps = FoldedCascodeBias("bias_op_amp", spec.op_amp, process)
+        self.subcircuit(op_amps)
+        self.X("op_amp", op_amps.name, *folded_cascode.BIAS_LINES, "vdd", "vss")
+        _add_clamp_level(self, spec, process)
+
+
+class BiasedRelu(SubCircuit):
+    """The follower without a bias of its own. Nodes: `NODES`, `BIAS_LINES`."""
+
+    def __init__(self, name: str, spec: ReluSpec, process: Process) -> None:
+        super().__init__(name, *NODES, *BIAS_LINES)
+        _add_follower(self, spec, BiasedFoldedCascode("op_amp_relu", spec.op_amp, process), process)
+
+
+def _add_follower(
+    netlist: SubCircuit, spec: ReluSpec, op_amp: SubCircuit, process: Process
+) -> None:
+    comment(netlist, "class-B follower: sources current only, so it rectifies")
+    netlist.subcircuit(op_amp)
+    # The output transistor inverts, so feedback goes to the other input.
+    lines = bias_lines(op_amp)
+    netlist.X("op_amp", op_amp.name, "out", "input", "gate", "vdd", "vss", *lines)
+    length = spec.pass_length_metre
+    process.pfet(netlist, "pass", ("out", "gate", "vdd", "vdd"), spec.pass_width_metre, length)
+    process.pfet(netlist, "clamp", ("vss", "clamp", "gate", "vdd"), spec.clamp_width_metre, length)
+    netlist.C("miller", "gate", "out", spec.op_amp.load_farad)
+    netlist.R("hold", "out", "analog_ground", spec.hold_ohm)
+    netlist.C("row", "out", "analog_ground", spec.row_farad)
+
+
+def _add_clamp_level(netlist: SubCircuit, spec: ReluSpec, process: Process) -> None:
+    """Two gate-source voltages of a weak current below the supply; the clamps add one."""
+    for diode, gate, source in (
+        ("upper", "clamp_middle", "vdd"),
+        ("lower", "clamp", "clamp_middle"),
+    ):
         process.pfet(
-            self,
-            "pass",
-            ("out", "gate", "vdd", "vdd"),
-            spec.pass_width_metre,
-            spec.pass_length_metre,
-        )
-        self.C("miller", "gate", "out", spec.op_amp.load_farad)
-        self.R("hold", "out", "analog_ground", spec.hold_ohm)
-        self.C("row", "out", "analog_ground", spec.row_farad)
+            netlist, f"clamp_{diode}", (gate, gate, source, source),
+            spec.clamp_diode_width_metre, spec.pass_length_metre,
+        )  # fmt: skip
+    netlist.R("clamp", "clamp", "vss", spec.clamp_ohm)
 
 
 class DiodeRelu(SubCircuit):
@@ -150,5 +198,4 @@ def relu(fidelity: Fidelity, spec: ReluSpec, process: Process | None) -> SubCirc
             return MacroRelu("relu_macro", spec)
         case Fidelity.TRANSISTOR:
             assert process is not None
-            op_amp = FoldedCascodeOpAmp("op_amp_relu", spec.op_amp, process)
-            return ClampedRelu("relu_clamped", spec, op_amp, process)
+            return ClampedRelu("relu_clamped", spec, process)

@@ -16,7 +16,7 @@ from cosim.errors import EngineError
 from cosim.netlist.waveform import pair_lines
 
 _PIECEWISE = re.compile(r"^(V\S+)(\s[^\n]*?)PWL\(([^)]*)\)", re.IGNORECASE | re.MULTILINE)
-_BEHAVIOURAL = re.compile(r"^B.*\btime\b.*$", re.IGNORECASE | re.MULTILINE)
+_BEHAVIOURAL = re.compile(r"^(B\S+).*\btime\b.*$", re.IGNORECASE | re.MULTILINE)
 _TRANSIENT = re.compile(r"^\.tran\s+(\S+)\s+\S+\s+0\s+(\S+)\s*$", re.IGNORECASE | re.MULTILINE)
 _OTHER = re.compile(
     r"^[VI]\S*\s.*\b(?:sin|pulse|exp|sffm|am|trnoise|trrandom)\s*\(", re.IGNORECASE | re.MULTILINE
@@ -54,6 +54,8 @@ def resumed(
         return f"{match[1]}{match[2]}PWL({_shifted(match[3], at_second, offset)})"
 
     def behavioural(match: re.Match[str]) -> str:
+        if match[1].lower() in switches:
+            return match[0]
         now = f"({at_second!r}+max(time-{precharge_second!r},0))"
         return re.sub(r"\btime\b", now, match[0])
 

@@ -13,6 +13,7 @@ from cosim.circuits.folded_cascode import (
     FoldedCascodeOpAmp,
 )
 from cosim.circuits.opamp import BiasedOpAmp, OpAmpBias, OpAmpSpec, TransistorOpAmp, bias_lines
+from cosim.circuits.relu import BIAS_LINES
 from cosim.circuits.transimpedance import COLUMN_OP_AMP
 from cosim.diffusion.netlists import solver_netlist
 from cosim.engine.session import NgspiceSession
@@ -56,7 +57,7 @@ def test_followers_of_a_shared_bias_are_those_of_an_own_one(
 def test_a_score_network_has_one_bias_of_each_kind() -> None:
     """Of 1,710 transistors of the ring's solver 250 were chains of 90 op-amps."""
     text = solver_netlist("circle", {"all": "transistor"})
-    for name, lines in (("bias_column", ["bias"]), ("bias_relu", folded_cascode.BIAS_LINES)):
+    for name, lines in (("bias_column", ["bias"]), ("bias_relu", BIAS_LINES)):
         nodes = " ".join(f"{name}_{line}" for line in lines)
         assert text.count(f"X{name} {nodes} vdd vss {name}\n") == 1
     for name, nodes in (("op_amp_column", ["bias"]), ("op_amp_relu", folded_cascode.BIAS_LINES)):

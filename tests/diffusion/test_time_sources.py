@@ -12,11 +12,15 @@ from cosim.characterise.bench import Measured
 from cosim.characterise.dac import FULL_SCALE_VOLT, DacBench
 from cosim.characterise.noise import HOLD_SECOND, RMS_VOLT, NoiseBench
 from cosim.characterise.voltage_reference import VoltageReferenceBench
+from cosim.circuits.analog_switch import AnalogSwitchSpec, analog_switch, on_resistance
 from cosim.circuits.dac import DacSpec, dac
 from cosim.circuits.fidelity import Fidelity
+from cosim.circuits.integrator import Integrator, IntegratorSpec
 from cosim.circuits.noise import EDGE_PART, add_held_noise
+from cosim.circuits.opamp import OpAmpSpec, op_amp
 from cosim.circuits.voltage_reference import VoltageReferenceSpec
-from cosim.diffusion.scaling import Scaling
+from cosim.diffusion.circuit.schedule import add_initial, add_rise
+from cosim.diffusion.scaling import RISE_SECOND, Scaling
 from cosim.diffusion.score.held import HeldNoise
 from cosim.engine.session import NgspiceSession
 from cosim.process.gf180mcu import GF180MCU
@@ -94,6 +98,36 @@ def test_held_noise_is_what_the_reference_solution_is_driven_by(breakpoints: boo
     np.testing.assert_allclose(found["noise"][away], expected[away], atol=1e-9)
     corners = np.abs(found["time"][:, None] - scaling.time_second(held.tau[1:-2])).min(axis=0)
     assert (corners.max() < 1e-15) == breakpoints
+
+
+@pytest.mark.parametrize("corner", ["typical", "ss"])
+def test_integrators_are_there_when_initial_conditions_have_risen(corner: str) -> None:
+    """Op-amp and switches of transistors, to 1.8 units; no breakpoints after that of the start."""
+    process, amplifier, switch = GF180MCU(corner), OpAmpSpec(), AnalogSwitchSpec()
+    spec = IntegratorSpec.of_op_amp(amplifier.gbw_hertz)
+    block = Integrator(
+        "integrator",
+        spec,
+        op_amp(Fidelity.TRANSISTOR, amplifier, process),
+        analog_switch(Fidelity.TRANSISTOR, switch, process),
+    )
+    circuit = Circuit("rise")
+    process.apply(circuit)
+    circuit.subcircuit(block)
+    for node, volt in (("vdd", 3.3), ("precharge", 3.3), ("run", 0.0), ("analog_ground", 1.65)):
+        circuit.V(node, node, circuit.gnd, volt)
+    on_ohm = on_resistance(Fidelity.TRANSISTOR, switch, process)
+    add_rise(circuit, spec.precharge_second(on_ohm))
+    add_initial(circuit, 0, -0.18, rises=True)
+    nodes = ("initial_0", "out", "run", "precharge", "analog_ground", "vdd")
+    circuit.X("integrator", "integrator", "analog_ground", *nodes, circuit.gnd)
+    netlist = f"{circuit}.save v(out)\n.tran 20n 8u 0 20n\n.end\n"
+    found = NgspiceSession.start().analyse(netlist)
+    out = found["out"] - 1.65
+    settled = found["time"] > RISE_SECOND
+    assert np.abs(out[settled] - out[-1]).max() < 2e-3 * 0.18
+    assert out[-1] == pytest.approx(0.18, rel=1e-3)
+    assert np.diff(found["time"])[10:-1].min() > 10e-9
 
 
 def reference(process: Process, fidelity: Fidelity = Fidelity.TRANSISTOR) -> Measured:

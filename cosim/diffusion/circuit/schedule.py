@@ -25,9 +25,8 @@ WIENER_UNITS = 4.0
 the supply leaves."""
 
 RISE_NODE = "rise"
-RISE_EDGE_SECOND = 20e-9
 
-PRECHARGE_SWITCHES = frozenset({"vrun", "vprecharge", f"v{RISE_NODE}"})
+PRECHARGE_SWITCHES = frozenset({"vrun", "vprecharge", f"b{RISE_NODE}"})
 """Sources whose time is that of the precharge."""
 
 
@@ -35,16 +34,14 @@ def add_rise(circuit: Circuit, time_constant_second: float) -> None:
     """Drive `rise` by the part of their value at which the initial conditions are set.
 
     The precharge is a low-pass of one time constant T. It is driven by w + T dw/dt, so that the
-    integrators follow w(t), which rises from 0 to 1 on a straight line.
+    integrators follow w = u^3 (10 - 15 u + 6 u^2), u = time / `RISE_SECOND` up to 1: a rise that
+    begins and ends without slope and curvature, so that the drive needs no breakpoints, each of
+    which costs ten points.
     """
-    lead = time_constant_second / RISE_SECOND
-    piecewise_linear(
-        circuit,
-        RISE_NODE,
-        circuit.gnd,
-        np.array([0.0, RISE_EDGE_SECOND, RISE_SECOND, RISE_SECOND + RISE_EDGE_SECOND]),
-        np.array([0.0, lead, 1 + lead, 1.0]),
-    )
+    u = f"min(time/{RISE_SECOND!r},1)"
+    lead = 30 * time_constant_second / RISE_SECOND
+    drive = f"{u}^2*({u}*(10-15*{u}+6*{u}^2)+{lead!r}*(1-{u})^2)"
+    circuit.B(RISE_NODE, RISE_NODE, circuit.gnd, voltage_expression=drive)
 
 
 def add_initial(circuit: Circuit, index: int, volt: float, rises: bool) -> None:

@@ -20,9 +20,8 @@ from cosim.circuits.dac import (
     embedding_volts,
 )
 from cosim.circuits.fidelity import Fidelity
-from cosim.circuits.folded_cascode import BiasedFoldedCascode, FoldedCascodeBias
 from cosim.circuits.opamp import BiasedOpAmp, OpAmpBias, op_amp
-from cosim.circuits.relu import ClampedRelu, ReluSpec, relu
+from cosim.circuits.relu import BiasedRelu, ReluBias, ReluSpec, relu
 from cosim.circuits.row_driver import IdealRowDriver, OpAmpRowDriver
 from cosim.circuits.rram import ReadOnlyCell
 from cosim.circuits.transimpedance import (
@@ -115,9 +114,7 @@ def _relu(
     if fidelity is not Fidelity.TRANSISTOR:
         return relu(fidelity, spec, process), None
     assert process is not None
-    amplifier = BiasedFoldedCascode("op_amp_relu", spec.op_amp, process)
-    bias = FoldedCascodeBias("bias_relu", spec.op_amp, process)
-    return ClampedRelu("relu_clamped", spec, amplifier, process), bias
+    return BiasedRelu("relu_clamped", spec, process), ReluBias("bias_relu", spec, process)
 
 
 class ScoreNetworkCircuit(SubCircuit):
