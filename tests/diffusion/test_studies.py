@@ -20,13 +20,14 @@ from cosim.diffusion.studies.chips import (
     chip_tables,
     solves,
 )
+from cosim.diffusion.studies.circuit_quality import SIMULATED, tables_of
 from cosim.diffusion.studies.digital import digital_energy, operations
 from cosim.diffusion.studies.figures import FIGURES, STUDIES, find_figures, gallery
 from cosim.diffusion.studies.generation import bootstrap_interval
-from cosim.diffusion.studies.kept import kept_states
-from cosim.diffusion.studies.quality import true_ring
+from cosim.diffusion.studies.kept import PROJECT_DATA, kept_key, kept_states
+from cosim.diffusion.studies.quality import SAMPLES, true_ring
 from cosim.diffusion.studies.study import Beside, Finding, Workspace
-from cosim.diffusion.studies.whole_solver import paired_interval
+from cosim.diffusion.studies.whole_solver import CASES, LEVELS, paired_interval
 from cosim.diffusion.trimming import INSTANTS
 from cosim.engine.worker import WorkerPool
 from cosim.errors import ConfigurationError
@@ -239,3 +240,27 @@ def test_chips_cover_both_ranges() -> None:
     ):  # fmt: skip
         values = sorted(chip[table][key] for chip in chips)
         np.testing.assert_allclose(values, np.linspace(low, high, len(chips)))
+
+
+KEPT = {
+    f"circle_epsilon_{equation.lower()}_{op_amp}":
+        (tables_of(equation, op_amp, 0, SAMPLES), seeds, SAMPLES)
+    for (equation, op_amp), seeds in SIMULATED.items()
+} | {
+    f"whole_{case.replace(' ', '_').lower()}_{level}":
+        ({"task": "circle", **tables, **blocks, "ensemble": {"samples": samples}}, 1, samples)
+    for case, (tables, samples) in CASES.items()
+    for level, blocks in LEVELS.items()
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_committed_samples_are_all_there_and_of_this_circuit(name: str, tmp_path: Path) -> None:
+    """Of each seed as many as its study says: a seed was once committed while it was simulated."""
+    tables, seeds, samples = KEPT[name]
+    place = PROJECT_DATA / name
+    for seed in range(seeds):
+        lines = (place / f"seed_{seed}.csv").read_text(encoding="utf8").splitlines()
+        assert sorted(int(line.split(",")[0]) for line in lines) == list(range(samples)), seed
+    key = json.loads((place / "provenance.json").read_text(encoding="utf8"))["key"]
+    assert key == kept_key(workspace(tmp_path), name, tables)

@@ -27,7 +27,7 @@ from cosim.diffusion.studies.study import Beside, Finding, Workspace
 ASKED = 1.3
 """Of the floor: what the mean KL is to be."""
 
-SIMULATED = {("ODE", "transistor"): 20, ("SDE", "transistor"): 2}
+SIMULATED = {("ODE", "transistor"): 20, ("SDE", "transistor"): 20}
 """Seeds by equation and op-amps; raise a number, and only what is missing is simulated."""
 
 
@@ -81,6 +81,7 @@ def circuit_quality(workspace: Workspace) -> Finding:
         for factor, style in ((1.0, "-"), (ASKED, "--")):
             axis.axhline(factor * floor["kl_mean_nat"], color="black", ls=style, lw=0.9)
         axis.set(xlabel="seed", title=f"{equation}, network that predicts the noise")
+        axis.xaxis.get_major_locator().set_params(integer=True)
         axis.grid(alpha=0.3)
         axis.legend(fontsize="small")
     axes[0].set_ylabel(f"KL of {samples} samples (nats)")

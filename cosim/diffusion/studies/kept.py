@@ -28,8 +28,7 @@ def kept_states(
         ConfigurationError: what is there is of another circuit.
         EngineError: a sample failed twice; what was simulated before is kept.
     """
-    # With a relative folder of the models the netlist is the same on every machine.
-    first = Run(workspace.run(name, runs[0]).config, MODEL_FOLDER)
+    first = _portable(workspace, name, runs[0])
     place, key = folder / name, key_of(first)
     place.mkdir(parents=True, exist_ok=True)
     about = place / "provenance.json"
@@ -45,6 +44,16 @@ def kept_states(
     sweep = {f"{name}_{seed}": tables for seed, tables in enumerate(runs)}
     paths = {f"{name}_{seed}": place / f"seed_{seed}.csv" for seed in range(len(runs))}
     return list(workspace.final_states(sweep, paths).values())
+
+
+def kept_key(workspace: Workspace, name: str, tables: Mapping[str, Any]) -> str:
+    """What the samples of a circuit and its model are known by, on every machine."""
+    return key_of(_portable(workspace, name, tables))
+
+
+def _portable(workspace: Workspace, name: str, tables: Mapping[str, Any]) -> Run:
+    """The run with a relative folder of the models, so that its netlist is everywhere the same."""
+    return Run(workspace.run(name, tables).config, MODEL_FOLDER)
 
 
 def _provenance(run: Run, key: str) -> dict[str, Any]:
