@@ -18,6 +18,7 @@ a differential pair); Sedra and Smith, Microelectronic Circuits, section 2.2 (we
 
 from PySpice.Spice.Netlist import SubCircuit
 
+from cosim.circuits.offset import NO_OFFSETS, InputOffsets
 from cosim.circuits.opamp import OpAmpSpec, bias_lines
 from cosim.netlist.netlist import comment, quantity
 
@@ -63,6 +64,7 @@ class OpAmpTransimpedance(SubCircuit):
         transimpedance_ohm: float,
         first_ohm: float,
         op_amp: SubCircuit,
+        offsets: InputOffsets = NO_OFFSETS,
     ) -> None:
         lines = bias_lines(op_amp)
         super().__init__(name, *NODES, *lines)
@@ -71,7 +73,7 @@ class OpAmpTransimpedance(SubCircuit):
             ("first", "plus", "first_out", first_ohm),
             ("second", "minus", "out", transimpedance_ohm),
         ):
-            nodes = ("analog_ground", line, out, "vdd", "vss", *lines)
-            self.X(f"op_amp_{stage}", op_amp.name, *nodes)
+            ground = offsets.shifted(self, stage, "analog_ground")
+            self.X(f"op_amp_{stage}", op_amp.name, ground, line, out, "vdd", "vss", *lines)
             self.R(f"feedback_{stage}", line, out, f"{ohm:.12g}")
         self.R("transfer", "first_out", "minus", f"{first_ohm:.12g}")

@@ -90,10 +90,10 @@ class NoiseConfig(Section):
 
 
 class OpAmpConfig(Section):
-    """Op-amps of the integrators."""
+    """Op-amps of the integrators; offsets are also of those of a score network in the netlist."""
 
     topology: str = Field("miller", description="by name, or the Python file that defines it")
-    offset_volt: float = Field(0.0, ge=0, description="standard deviation of their input offsets")
+    offset_volt: float = Field(0.0, ge=0, description="standard deviation of input offsets")
     offset_seed: int = Field(0, ge=0, lt=2**63)
 
     @field_validator("topology")

@@ -5,7 +5,7 @@ import numpy as np
 from cosim.diffusion.plan import GROUND, STATE, states_at
 from cosim.diffusion.report import KL_MINIMUM_SAMPLES
 from cosim.diffusion.run import Run
-from cosim.diffusion.score.metrics import kl_histogram
+from cosim.diffusion.score.metrics import HistogramKl
 from cosim.errors import ConfigurationError
 from cosim.trace import Trace
 
@@ -31,5 +31,5 @@ def kl_over_time(trace: Trace, instants: np.ndarray) -> list[float] | None:
     every = (trace.member(number) for number in range(trace.members or 0))
     members = [member for member in every if member.points]
     units = np.array([states_at(run.plan, member, instants) for member in members])
-    true, limit = problem.true_samples(), problem.task.plot_limit
-    return [kl_histogram(units[:, at], true, limit) for at in range(len(instants))]
+    kl = HistogramKl(problem.true_samples(), problem.task.plot_limit)
+    return [kl(units[:, at]) for at in range(len(instants))]

@@ -1,9 +1,14 @@
 """Trim a chip: biases that converters add, so that its drift is the equation's, errors and all.
 
-Forward passes are the circuit's: states x of several solves at instants of tau. Gradients are those
-of the float64 twin, which has the trained weights and the trims, but knows nothing of the chip's
-write errors and offsets (physics-aware training). With r the circuit's mean dx/dtau over each
-interval less the equation's there, and J the twin's derivative of dx/dtau by the trims,
+Forward passes are the circuit's: states x and column sums s of several solves at instants of tau.
+First each column is zeroed, twice: with W, b and e the trained weights, biases and embedding,
+
+    trims_l <- trims_l - mean(s_l - W_l relu(s_l-1) - b_l - e)        (s_0 = x without the relu)
+
+Then the drift is fitted. Gradients are those of the float64 twin, which has the trained weights,
+but knows nothing of the chip's write errors, offsets and trims, as these undo each other
+(physics-aware training). With r the circuit's mean dx/dtau over each interval less the equation's
+there, and J the twin's derivative of dx/dtau by a trim,
 
     trims <- trims - step (J'J + damping)^-1 J' r          (Gauss, Newton, Levenberg)
 
@@ -26,13 +31,28 @@ INTERVALS = 60
 INSTANTS = np.linspace(0.0, 1.0, 2 * INTERVALS + 1)
 """Of tau: the ends and middles of the intervals over which a drift is the mean."""
 
-DAMPING, ITERATIONS = 1e-2, 10
-STEP_UNIT, MOST_UNIT = 1 / 512, 4.0
+DAMPING, ITERATIONS, ZEROINGS = 1e-2, 10, 2
+STEP_UNIT, MOST_UNIT = 1 / 256, 8.0
 """A 12-bit converter's step, and the largest it gives."""
 
 Trims = tuple[tuple[float, ...], ...]
-Paths = Callable[[Trims], np.ndarray]
-"""States of solves of the circuit with trims, at INSTANTS [solves, instants, states]."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What solves of a circuit were at INSTANTS, in units.
+
+    Attributes:
+        states: [solves, instants, states].
+        sums: of each layer's columns, before the ReLU [solves, instants, outputs].
+    """
+
+    states: np.ndarray
+    sums: tuple[np.ndarray, ...]
+
+
+Solve = Callable[[Trims], Observed]
+"""Solves of the circuit with trims."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +96,19 @@ class Twin:
         held = STEP_UNIT * np.round(np.clip(trims, -MOST_UNIT, MOST_UNIT) / STEP_UNIT)
         return tuple(tuple(part.tolist()) for part in np.split(held, np.cumsum(self._widths)[:-1]))
 
+    def zeroed(self, trims: torch.Tensor, seen: Observed) -> torch.Tensor:
+        """Trims [count] that take from each column what it is off by in the mean."""
+        inputs = torch.from_numpy(seen.states)
+        embedding = self._network.embedding(torch.from_numpy(1 - INSTANTS)) + self._network.offsets
+        off = []
+        for layer, sums in enumerate(map(torch.from_numpy, seen.sums)):
+            wanted = self._network.linear_layers[layer](inputs)
+            if layer < len(seen.sums) - 1:
+                wanted = wanted + embedding
+            off.append((sums - wanted).mean(dim=(0, 1)))
+            inputs = sums.relu()
+        return trims - torch.cat(off)
+
     def residual(self, path: np.ndarray) -> torch.Tensor:
         """The mean drift over each interval of paths less the equation's, by Simpson's rule
         [solves * intervals, states].
@@ -88,33 +121,35 @@ class Twin:
         found = (x[:, 2::2] - x[:, :-1:2]) * INTERVALS
         return (found - (first + 4 * middle + last) / 6).flatten(0, 1)
 
-    def slopes(self, trims: torch.Tensor, path: np.ndarray) -> torch.Tensor:
+    def slopes(self, path: np.ndarray) -> torch.Tensor:
         """The drift's derivative by each trim in the middle of each interval
         [solves * intervals * states, count].
         """
+        none = torch.zeros(self.count, dtype=torch.float64)
         x = torch.from_numpy(path[:, 1::2]).flatten(0, 1)
         t = torch.from_numpy(1 - INSTANTS[1::2]).repeat(len(path))
-        each = vmap(jacrev(self.drift), (None, 0, 0))(trims, x, t)
+        each = vmap(jacrev(self.drift), (None, 0, 0))(none, x, t)
         return each.flatten(0, 1)
 
 
-def trim(problem: Problem, paths: Paths, iterations: int = ITERATIONS) -> Trimmed:
-    """Fit the trims of a chip whose solves are `paths`; the best that was tried is what counts."""
+def trim(problem: Problem, solve: Solve, iterations: int = ITERATIONS) -> Trimmed:
+    """Fit the trims of a chip whose solves are `solve`; the best that was tried is what counts."""
     twin = Twin(problem)
-    best = direction = torch.zeros(twin.count, dtype=torch.float64)
+    best = direction = trims = torch.zeros(twin.count, dtype=torch.float64)
     least, step, errors = np.inf, 1.0, []
     with torch.no_grad():
-        for _ in range(iterations):
-            trims = best - step * direction
-            path = paths(twin.biases(trims.numpy()))
-            left = twin.residual(path)
+        for tried in range(iterations):
+            seen = solve(twin.biases(trims.numpy()))
+            left = twin.residual(seen.states)
             errors.append(float(left.square().mean().sqrt()))
-            if errors[-1] >= least:
+            if errors[-1] < least:
+                least, best = errors[-1], trims
+                slopes = twin.slopes(seen.states)
+                normal = slopes.T @ slopes
+                damping = DAMPING * normal.diagonal().mean() * torch.eye(twin.count).double()
+                direction = torch.linalg.solve(normal + damping, slopes.T @ left.flatten())
+            elif tried > ZEROINGS:
                 step /= 2
-                continue
-            least, best, step = errors[-1], trims, min(1.0, 2 * step)
-            slopes = twin.slopes(trims, path)
-            normal = slopes.T @ slopes
-            damped = normal + DAMPING * normal.diagonal().mean() * torch.eye(twin.count).double()
-            direction = torch.linalg.solve(damped, slopes.T @ left.flatten())
+            zeroing = tried < ZEROINGS
+            trims = twin.zeroed(trims, seen) if zeroing else best - step * direction
     return Trimmed(twin.biases(best.numpy()), tuple(errors))

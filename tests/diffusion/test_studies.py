@@ -225,12 +225,37 @@ def test_kept_states_are_added_to_and_are_of_one_circuit(tmp_path: Path) -> None
 
 
 def test_solves_of_a_chip_are_the_equation_s(tmp_path: Path) -> None:
-    """An ideal chip's states at all instants, against float64."""
-    run = run_of(ensemble={"samples": 2})
+    """An ideal chip's states and column sums at all instants, against float64."""
+    run = run_of(score="analog", fidelity={"all": "ideal"}, ensemble={"samples": 2})
     with WorkerPool(1, 60.0) as pool:
-        states = solves(run, pool)
-    for sample, path in enumerate(states):
+        seen = solves(run, pool)
+    for sample, path in enumerate(seen.states):
         np.testing.assert_allclose(path, run.problem.reference(sample, INSTANTS), atol=5e-3)
+    with torch.no_grad():
+        hidden, raw = run.problem.network.hidden_and_raw(
+            torch.from_numpy(seen.states), torch.from_numpy(1 - INSTANTS)
+        )
+    for sums, wanted in zip(seen.sums, hidden, strict=False):
+        np.testing.assert_allclose(np.maximum(sums, 0), wanted.numpy(), atol=0.02)
+    np.testing.assert_allclose(seen.sums[-1], raw.numpy(), atol=0.02)
+
+
+def test_every_op_amp_of_a_score_network_has_an_offset_of_its_own() -> None:
+    """Two in each of 30 columns, one in each of 2 row drivers and 28 ReLUs; ideal blocks none; the
+    draws are the seed's and the place's.
+    """
+
+    def sources(**tables: object) -> list[str]:
+        netlist = str(run_of(score="analog", **tables).plan.netlist)
+        return [line.split()[3] for line in netlist.splitlines() if "Voffset_" in line]
+
+    off = {"offset_volt": 5e-3, "offset_seed": 3}
+    found = sources(fidelity={"all": "macro"}, op_amp=off)
+    assert len(found) == 2 + 2 * 30 + 2 + 28 == len(set(found))
+    assert np.std([float(volt) for volt in found]) == pytest.approx(5e-3, rel=0.2)
+    assert sources(fidelity={"all": "macro"}, op_amp=off | {"offset_seed": 4}) != found
+    assert not sources(fidelity={"all": "macro"})
+    assert len(sources(fidelity={"all": "ideal"}, op_amp=off)) == 2  # the integrators'
 
 
 def test_chips_cover_both_ranges() -> None:

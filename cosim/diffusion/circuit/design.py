@@ -14,6 +14,7 @@ from cosim.circuits.dac import Converters, converters
 from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.integrator import RUN_EARLY_SECOND, IntegratorSpec
 from cosim.circuits.multiplier import MultiplierSpec, multiplier
+from cosim.circuits.offset import InputOffsets
 from cosim.circuits.opamp import OpAmpSpec, op_amp
 from cosim.diffusion.circuit.mapped_score import map_score
 from cosim.diffusion.circuit.mapping import MappedNetwork, frozen
@@ -167,7 +168,9 @@ class Design:
 
     def _score_in_netlist(self, outside: ScoreSource | None) -> AnalogScore:
         supply = self.config.scaling.supply_volt
-        blocks = score_blocks(self.config.fidelity, supply, self.process, self._converters)
+        op_amp = self.config.op_amp
+        offsets = InputOffsets(op_amp.offset_volt, op_amp.offset_seed)
+        blocks = score_blocks(self.config.fidelity, supply, self.process, self._converters, offsets)
         return AnalogScore(self.programmed, self.config.scaling, blocks, outside)
 
     def score_bench(self, t: float) -> str:

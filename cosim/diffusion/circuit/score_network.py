@@ -20,8 +20,9 @@ from cosim.circuits.dac import (
     embedding_volts,
 )
 from cosim.circuits.fidelity import Fidelity
+from cosim.circuits.offset import NO_OFFSETS, InputOffsets
 from cosim.circuits.opamp import BiasedOpAmp, OpAmpBias, op_amp
-from cosim.circuits.relu import BiasedRelu, ReluBias, ReluSpec, relu
+from cosim.circuits.relu import BiasedRelu, IdealRelu, ReluBias, ReluSpec, relu
 from cosim.circuits.row_driver import IdealRowDriver, OpAmpRowDriver
 from cosim.circuits.rram import ReadOnlyCell
 from cosim.circuits.transimpedance import (
@@ -51,6 +52,7 @@ class ScoreBlocks:
         converters: hold the time embedding; None for continuous waveforms.
         column_bias, relu_bias: that all op-amps of transistors share, those of columns and row
             drivers, and those of ReLUs.
+        offsets: of the op-amps of row drivers, columns and ReLUs; ideal blocks have none.
     """
 
     driver: SubCircuit
@@ -60,6 +62,7 @@ class ScoreBlocks:
     converters: Converters | None = None
     column_bias: SubCircuit | None = None
     relu_bias: SubCircuit | None = None
+    offsets: InputOffsets = NO_OFFSETS
 
     def stage(self, name: str, layer: MappedLayer) -> SubCircuit:
         """The transimpedance stage of a layer's columns."""
@@ -68,7 +71,7 @@ class ScoreBlocks:
             return IdealTransimpedance(name, transimpedance)
         line = float(layer.plus_siemens.sum(axis=0).max())
         first = first_resistance(transimpedance, line, ACTIVATION_VOLT, FIRST_SWING_VOLT)
-        return OpAmpTransimpedance(name, transimpedance, first, self.column_op_amp)
+        return OpAmpTransimpedance(name, transimpedance, first, self.column_op_amp, self.offsets)
 
 
 def score_blocks(
@@ -76,6 +79,7 @@ def score_blocks(
     supply_volt: float,
     process: Process | None,
     converters: Converters | None = None,
+    offsets: InputOffsets = NO_OFFSETS,
 ) -> ScoreBlocks:
     """The blocks at their fidelities."""
     column, column_bias = _column_op_amp(fidelity.transimpedance, supply_volt, process)
@@ -90,6 +94,7 @@ def score_blocks(
         converters=converters,
         column_bias=column_bias,
         relu_bias=relu_bias,
+        offsets=offsets,
     )
 
 
@@ -172,14 +177,14 @@ class ScoreNetworkCircuit(SubCircuit):
         self.V("bias", "bias", "analog_ground", scaling.volt_per_unit)
         rows = []
         for index in range(states):
-            self.X(
-                f"driver_{index}", blocks.driver.name, f"state_{index}", f"row_{index}", *of_column
-            )
+            state = f"state_{index}"
+            if blocks.column_op_amp is not None:
+                state = blocks.offsets.shifted(self, f"driver_{index}", state)
+            self.X(f"driver_{index}", blocks.driver.name, state, f"row_{index}", *of_column)
             rows.append(f"row_{index}")
         for number, layer in enumerate(layers[:-1] if hidden_alone else layers):
             last = number == len(layers) - 1
-            stage = blocks.stage(f"transimpedance_{number}", layer)
-            self.subcircuit(stage)
+            stages = self._add_stages(number, layer, blocks)
             lines = self._add_crossbar(number, layer, blocks.cell, rows)
             rows = []
             for column in range(layer.outputs):
@@ -190,7 +195,10 @@ class ScoreNetworkCircuit(SubCircuit):
                     self.V(trim, trim, "analog_ground", scaling.volt_per_unit * unit)
                     self.R(trim, trim, plus, 1.0 / layer.siemens_per_weight)
                 self.X(
-                    f"transimpedance_{number}_{column}", stage.name, plus, minus, out, *of_column
+                    f"transimpedance_{number}_{column}",
+                    stages[column],
+                    *(plus, minus, out),
+                    *of_column,
                 )
                 if not last:
                     self.R(
@@ -199,8 +207,10 @@ class ScoreNetworkCircuit(SubCircuit):
                         plus,
                         1.0 / layer.siemens_per_weight,
                     )
-                    activation = f"activation_{number}_{column}"
-                    self.X(f"relu_{number}_{column}", blocks.relu.name, out, activation, *of_relu)
+                    activation, name = f"activation_{number}_{column}", f"relu_{number}_{column}"
+                    if not isinstance(blocks.relu, IdealRelu):
+                        out = blocks.offsets.shifted(self, name, out)
+                    self.X(name, blocks.relu.name, out, activation, *of_relu)
                     rows.append(activation)
 
     def _add_bias(self, bias: SubCircuit | None) -> list[str]:
@@ -212,6 +222,21 @@ class ScoreNetworkCircuit(SubCircuit):
         nodes = [f"{bias.name}_{line}" for line in lines]
         self.X(bias.name, bias.name, *nodes, vdd, vss)
         return nodes
+
+    def _add_stages(self, number: int, layer: MappedLayer, blocks: ScoreBlocks) -> list[str]:
+        """Add the transimpedance stage of a layer's columns, or one for each column where their
+        op-amps have offsets; returns its name for each column.
+        """
+        name = f"transimpedance_{number}"
+        if blocks.column_op_amp is None or not blocks.offsets.deviation_volt:
+            stages = [blocks.stage(name, layer)]
+        else:
+            places = (f"{name}_{column}_of_{self.name}" for column in range(layer.outputs))
+            stages = [blocks.stage(place, layer) for place in places]
+        for stage in stages:
+            self.subcircuit(stage)
+        names = [str(stage.name) for stage in stages]
+        return names * (layer.outputs // len(names))
 
     def _add_crossbar(
         self, number: int, layer: MappedLayer, cell: Cell, rows: list[str]

@@ -21,19 +21,31 @@ def kl_nearest_neighbour(generated: np.ndarray, true: np.ndarray) -> float:
     return float(dimension * np.log(other / own).mean() + np.log(len(true) / (count - 1)))
 
 
-def kl_histogram(generated: np.ndarray, true: np.ndarray, limit: float) -> float:
-    """KL(generated || true) in nats of 24 x 24 histograms over [-limit, limit]^2, 1e-10 added.
+class HistogramKl:
+    """KL(generated || true) in nats of 24 x 24 histograms over [-limit, limit]^2, 1e-10 added, to
+    the true distribution of samples [n, 2], which are counted once.
 
     Points outside count in the cells at the border. Never negative; few samples raise it, so
     compare only numbers from equally many.
     """
-    edges = np.linspace(-limit, limit, 25)
-    frequencies = [
-        np.histogramdd(np.clip(points, -limit, limit), bins=[edges, edges])[0].ravel() / len(points)
-        + 1e-10
-        for points in (generated, true)
-    ]
-    return _relative_entropy(*frequencies)
+
+    def __init__(self, true: np.ndarray, limit: float) -> None:
+        self._limit = limit
+        self._true = self._frequencies(true)
+
+    def __call__(self, generated: np.ndarray) -> float:
+        """Of samples [n, 2]."""
+        return _relative_entropy(self._frequencies(generated), self._true)
+
+    def _frequencies(self, points: np.ndarray) -> np.ndarray:
+        edges = np.linspace(-self._limit, self._limit, 25)
+        inside = np.clip(points, -self._limit, self._limit)
+        return np.histogramdd(inside, bins=[edges, edges])[0].ravel() / len(points) + 1e-10
+
+
+def kl_histogram(generated: np.ndarray, true: np.ndarray, limit: float) -> float:
+    """KL in nats of samples to others, once: see `HistogramKl`."""
+    return HistogramKl(true, limit)(generated)
 
 
 def kl_pooled_histogram(generated: np.ndarray, true: np.ndarray) -> float:

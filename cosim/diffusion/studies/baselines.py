@@ -15,7 +15,7 @@ import torch
 
 from cosim.diffusion.problem import Problem
 from cosim.diffusion.score.compiled_sampler import LANES, CompiledSampler, in_batches, one_by_one
-from cosim.diffusion.score.metrics import kl_histogram
+from cosim.diffusion.score.metrics import HistogramKl
 from cosim.diffusion.score.sampling import driven_euler, heun, initial_states
 from cosim.diffusion.studies.study import Workspace
 
@@ -67,13 +67,10 @@ def samples_of(problem: Problem, steps: int, count: int, seed: int) -> np.ndarra
 
 def kl_by_steps(problem: Problem, seeds: int) -> dict[int, tuple[float, float]]:
     """KL of 512 samples by steps: mean and deviation over seeds."""
-    true, limit = problem.true_samples(), problem.task.plot_limit
+    distance = HistogramKl(problem.true_samples(), problem.task.plot_limit)
     found = {}
     for steps in STEPS:
-        kl = [
-            kl_histogram(samples_of(problem, steps, SAMPLES, seed), true, limit)
-            for seed in range(seeds)
-        ]
+        kl = [distance(samples_of(problem, steps, SAMPLES, seed)) for seed in range(seeds)]
         found[steps] = float(np.mean(kl)), float(np.std(kl, ddof=1))
     return found
 

@@ -10,7 +10,6 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 
-from cosim.diffusion.score.metrics import kl_histogram
 from cosim.diffusion.studies.kept import PROJECT_DATA, kept_states
 from cosim.diffusion.studies.quality import (
     EPSILON,
@@ -18,6 +17,7 @@ from cosim.diffusion.studies.quality import (
     SEEDS,
     problem_of,
     quality,
+    ring_kl,
     said,
     software,
     true_ring,
@@ -43,8 +43,7 @@ def circuit_quality(workspace: Workspace) -> Finding:
     """KL by seed, circuit and software from the same starts and draws, beside the floor."""
     samples = workspace.size(SAMPLES, 60)
     folder = workspace.folder / "data" if workspace.quick else PROJECT_DATA
-    true = true_ring()
-    floor = quality([true_ring(samples, seed) for seed in range(SEEDS)], true)
+    floor = quality([true_ring(samples, seed) for seed in range(SEEDS)])
     rows: list[dict[str, Any]] = [{"equation": "-", "solver": "true samples", **floor,
                                    "over_floor": 1.0,
                                    "software_same_seeds_nat": floor["kl_mean_nat"],
@@ -64,12 +63,11 @@ def circuit_quality(workspace: Workspace) -> Finding:
                     [tables_of(equation, op_amp, seed, samples) for seed in range(seeds)], folder,
                 )  # fmt: skip
         by_seed = {
-            solver: np.array([kl_histogram(one, true, 1.5) for one in each])
-            for solver, each in clouds.items()
+            solver: np.array([ring_kl(one) for one in each]) for solver, each in clouds.items()
         }
         for solver, kl in by_seed.items():
             same = by_seed["software"][: len(kl)]
-            found = quality(clouds[solver], true)
+            found = quality(clouds[solver])
             rows.append({
                 "equation": equation, "solver": solver, **found,
                 "over_floor": found["kl_mean_nat"] / floor["kl_mean_nat"],

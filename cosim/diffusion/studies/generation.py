@@ -11,6 +11,7 @@ from cosim.diffusion.plan import states_at
 from cosim.diffusion.problem import SOFTWARE_STEPS
 from cosim.diffusion.run import Run
 from cosim.diffusion.score.metrics import (
+    HistogramKl,
     histogram_distance,
     kl_histogram,
     kl_pooled_histogram,
@@ -52,14 +53,13 @@ def bootstrap_interval(samples: np.ndarray, run: Run) -> tuple[float, float]:
     interval is moved so that its middle is the KL of the samples themselves.
     Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 10 (bias).
     """
-    true, limit = run.problem.true_samples(), run.problem.task.plot_limit
+    kl = HistogramKl(run.problem.true_samples(), run.problem.task.plot_limit)
     generator = np.random.default_rng(0)
     drawn = [
-        kl_histogram(samples[generator.integers(len(samples), size=len(samples))], true, limit)
-        for _ in range(BOOTSTRAPS)
+        kl(samples[generator.integers(len(samples), size=len(samples))]) for _ in range(BOOTSTRAPS)
     ]
     low, middle, high = np.quantile(drawn, [0.025, 0.5, 0.975])
-    own = kl_histogram(samples, true, limit)
+    own = kl(samples)
     return float(own + low - middle), float(own + high - middle)
 
 

@@ -35,12 +35,8 @@ def kept_states(
     if not about.exists():
         with replacing(about) as partial:
             partial.write_text(json.dumps(_provenance(first, key), indent=2) + "\n", "utf8")
-    elif json.loads(about.read_text("utf8"))["key"] != key:
-        raise ConfigurationError(
-            f"{place} holds samples of another circuit or model than this one: its key is not "
-            f"{key}. Move the folder away to simulate anew (it is in git), or bring the circuit "
-            "back that they are of."
-        )
+    else:
+        check_key(place, json.loads(about.read_text("utf8"))["key"], key)
     sweep = {f"{name}_{seed}": tables for seed, tables in enumerate(runs)}
     paths = {f"{name}_{seed}": place / f"seed_{seed}.csv" for seed in range(len(runs))}
     return list(workspace.final_states(sweep, paths).values())
@@ -49,6 +45,19 @@ def kept_states(
 def kept_key(workspace: Workspace, name: str, tables: Mapping[str, Any]) -> str:
     """What the samples of a circuit and its model are known by, on every machine."""
     return key_of(_portable(workspace, name, tables))
+
+
+def check_key(place: Path, found: str, key: str) -> None:
+    """Refuse what is kept at a place of anything but what has this key.
+
+    Raises:
+        ConfigurationError: it is of another circuit or model.
+    """
+    if found != key:
+        raise ConfigurationError(
+            f"{place} is of another circuit or model than this one: its key is not {key}. Move it "
+            "away to simulate anew (it is in git), or bring the circuit back that it is of."
+        )
 
 
 def _portable(workspace: Workspace, name: str, tables: Mapping[str, Any]) -> Run:

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from cosim.diffusion.score.codec import load_codec
-from cosim.diffusion.score.metrics import kl_histogram
+from cosim.diffusion.score.metrics import HistogramKl
 from cosim.diffusion.score.model_files import PROJECT_MODELS
 from cosim.diffusion.studies.baselines import samples_of
 from cosim.diffusion.studies.generation import CIRCUIT, members_at, metrics
@@ -86,12 +86,11 @@ def letters_start(workspace: Workspace) -> Finding:
             problem = workspace.run("letters", {
                 "task": "letters", "condition": {"label": name}, "ensemble": ensemble,
             }).problem  # fmt: skip
-            true, limit = problem.true_samples(), problem.task.plot_limit
+            true = problem.true_samples()
+            distance = HistogramKl(true, problem.task.plot_limit)
             clouds = [samples_of(problem, STEPS, SAMPLES, seed) for seed in range(seeds)]
             floors = [true[SAMPLES * seed : SAMPLES * (seed + 1)] for seed in range(seeds)]
-            kl, floor = (
-                [kl_histogram(cloud, true, limit) for cloud in which] for which in (clouds, floors)
-            )
+            kl, floor = ([distance(cloud) for cloud in which] for which in (clouds, floors))
             rows.append({
                 "class": name, "start": start, "deviation_unit": problem.task.start_deviation,
                 "samples": SAMPLES, "seeds": seeds, "kl_mean_nat": float(np.mean(kl)),

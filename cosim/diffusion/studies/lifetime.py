@@ -20,10 +20,9 @@ from cosim.circuits.rram import KELVIN_AT_ZERO_CELSIUS, RramCard, load_card
 from cosim.diffusion.circuit.mapped_score import map_score
 from cosim.diffusion.circuit.mapping import ConductanceWindow, MappedLayer
 from cosim.diffusion.problem import Problem
-from cosim.diffusion.score.metrics import kl_histogram
 from cosim.diffusion.score.network import Exact, ScoreNetwork
 from cosim.diffusion.score.sampling import heun, initial_states
-from cosim.diffusion.studies.quality import EPSILON, true_ring
+from cosim.diffusion.studies.quality import EPSILON, ring_kl
 from cosim.diffusion.studies.study import Beside, Finding, Workspace
 
 SOLVE_SECOND = 20e-6
@@ -197,7 +196,7 @@ def arrays(workspace: Workspace) -> dict[str, Array]:
 
 def array_lifetime(workspace: Workspace) -> Finding:
     """Drift of the cells and KL against the number of solves, by temperature and by bound."""
-    card, true, seeds = load_card(), true_ring(), workspace.size(3, 1)
+    card, seeds = load_card(), workspace.size(3, 1)
     figure, axes = plt.subplots(1, 3, figsize=(16, 5), layout="constrained")
     rows: list[dict[str, Any]] = []
     lives: dict[tuple[str, float], float] = {}
@@ -215,7 +214,7 @@ def array_lifetime(workspace: Workspace) -> Finding:
             for index in range(0, len(SOLVES), SHOWN_KL):
                 network = read_back(array.network, old[index])
                 kl[index] = float(np.mean([
-                    kl_histogram(array.samples(network, 500, seed), true, 1.5)
+                    ring_kl(array.samples(network, 500, seed))
                     for seed in range(seeds)
                 ]))  # fmt: skip
             rows += [
@@ -232,8 +231,8 @@ def array_lifetime(workspace: Workspace) -> Finding:
     published = Array(workspace.run("published", {"task": "circle"}).problem)
     of_clamp = [
         float(np.mean([
-            kl_histogram(replace(published, clamp_unit=unit).samples(published.network, 500, seed),
-                         true, 1.5) for seed in range(seeds)
+            ring_kl(replace(published, clamp_unit=unit).samples(published.network, 500, seed))
+            for seed in range(seeds)
         ])) for unit in clamps
     ]  # fmt: skip
     axes[2].plot(clamps, of_clamp, "o-")

@@ -5,6 +5,7 @@ and with one that predicts the noise: what differs between them is the network's
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -13,7 +14,7 @@ import torch
 
 from cosim.diffusion.problem import Problem
 from cosim.diffusion.score.exact import ExactRingScore
-from cosim.diffusion.score.metrics import kernel_mmd, kl_histogram, sliced_wasserstein
+from cosim.diffusion.score.metrics import HistogramKl, kernel_mmd, sliced_wasserstein
 from cosim.diffusion.score.sampling import driven_euler, heun, proportional_euler
 from cosim.diffusion.score.tasks import RING_DEVIATION, RING_RADIUS, get_task
 from cosim.diffusion.studies.study import Beside, Finding, Workspace
@@ -47,7 +48,6 @@ def sampling_quality(workspace: Workspace) -> Finding:
     published = workspace.run("published", {"task": "circle"}).problem.network
     epsilon = workspace.run("epsilon", {"task": "circle", **EPSILON["SDE"]}).problem.network
     exact_flow = EPSILON["ODE"] | {"sampling_scale": EXACT_SCALE}
-    true = true_ring()
     cases = [
         (who, sampler, PUBLISHED["ODE" if sampler == "ODE" else "SDE"], score)
         for who, score in (
@@ -63,14 +63,14 @@ def sampling_quality(workspace: Workspace) -> Finding:
         for sampler, tables in runs.items()
     ]  # fmt: skip
     rows = [{"score": "true samples", "sampler": "-", **quality(
-        [true_ring(SAMPLES, seed) for seed in range(seeds)], true)}]  # fmt: skip
+        [true_ring(SAMPLES, seed) for seed in range(seeds)])}]  # fmt: skip
     for who, sampler, tables, score in cases:
         workspace.on_progress(f"sampling_quality: {who}, {sampler}")
         clouds = [
             software(problem_of(workspace, tables, seed), score, sampler == BENCH)
             for seed in range(seeds)
         ]
-        rows.append({"score": who, "sampler": sampler, **quality(clouds, true)})
+        rows.append({"score": who, "sampler": sampler, **quality(clouds)})
     scores = {"exact score": exact, "published network": published, "epsilon network": epsilon}
     caption = (
         f"Software samplers of the ring, float64, {SAMPLES} samples, mean and standard deviation "
@@ -116,10 +116,21 @@ def said(row: Mapping[str, Any]) -> str:
     return f"{row['kl_mean_nat']:.3f} +- {row['kl_deviation_nat']:.3f}"
 
 
+@cache
 def true_ring(count: int = 100_000, seed: int = 10**6) -> np.ndarray:
     """Draws of the ring itself [count, 2]."""
     drawn = get_task("circle").sample(count, torch.Generator().manual_seed(seed))
     return np.asarray(drawn.double())
+
+
+@cache
+def _of_ring() -> HistogramKl:
+    return HistogramKl(true_ring(), get_task("circle").plot_limit)
+
+
+def ring_kl(samples: np.ndarray) -> float:
+    """KL in nats of samples of the ring [n, 2] to `true_ring()`, in the histogram of its task."""
+    return _of_ring()(samples)
 
 
 def problem_of(
@@ -143,12 +154,12 @@ def software(problem: Problem, score: Any = None, bench: bool = False) -> np.nda
     return np.asarray(sampler(score, sde, start, torch.from_numpy(draws)))
 
 
-def quality(clouds: Sequence[np.ndarray], true: np.ndarray) -> dict[str, Any]:
+def quality(clouds: Sequence[np.ndarray]) -> dict[str, Any]:
     """Of samples of the ring, a cloud [n, 2] for each seed: means and deviations over the seeds."""
-    limit, count = get_task("circle").plot_limit, len(clouds[0])
+    true, count = true_ring(), len(clouds[0])
     radii = [np.linalg.norm(cloud, axis=1) for cloud in clouds]
     measured = {
-        "kl": ("nat", [kl_histogram(cloud, true, limit) for cloud in clouds]),
+        "kl": ("nat", [ring_kl(cloud) for cloud in clouds]),
         "sliced_wasserstein": (
             "unit", [sliced_wasserstein(cloud, true[: 10 * count]) for cloud in clouds],
         ),

@@ -4,7 +4,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from cosim.engine.worker import Failed, Finished, Points, WorkerPool
 from cosim.errors import EngineError, TraceError
 from cosim.files import replacing
 from cosim.report.figures import save_figure
+from cosim.simulation.start import Starts
 from cosim.trace import Trace
 
 Tables = Mapping[str, Any]
@@ -74,12 +75,15 @@ class Workspace:
         folder: keeps traces and final states, by what determines them.
         quick: a tenth of the work, for a look.
         on_progress: told what is being done.
+        starts: operating points of whole solvers; the last one is where the search for the next
+            begins.
     """
 
     folder: Path
     jobs: int
     quick: bool
     on_progress: Callable[[str], None]
+    starts: Starts = field(default_factory=Starts)
 
     def size(self, whole: int, quick: int) -> int:
         """How many of something."""
@@ -132,7 +136,7 @@ class Workspace:
         count = len(run.problem.initial_states)
         path.parent.mkdir(parents=True, exist_ok=True)
         known = _read_states(path)
-        missing = (job for job in run.plan.simulations() if job.member not in known)
+        missing = (job for job in run.plan.simulations(self.starts) if job.member not in known)
         last: dict[int, np.ndarray] = {}
         with path.open("a", encoding="utf8") as file:
             for message in run_ensemble(pool, missing) if len(known) < count else ():

@@ -10,10 +10,9 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 
-from cosim.diffusion.score.metrics import kl_histogram
 from cosim.diffusion.studies.generation import BOOTSTRAPS, MACRO, bootstrap_interval
 from cosim.diffusion.studies.kept import PROJECT_DATA, kept_states
-from cosim.diffusion.studies.quality import EPSILON, software, true_ring
+from cosim.diffusion.studies.quality import EPSILON, ring_kl, software
 from cosim.diffusion.studies.study import Finding, Workspace
 from cosim.diffusion.studies.waveforms import WHOLE
 
@@ -27,8 +26,6 @@ CASES: dict[str, tuple[dict[str, Any], int]] = {
 an SDE. Raise a number, and only what is missing is simulated."""
 
 LEVELS = {"macro": MACRO, "transistor": WHOLE}
-LIMIT_UNIT = 1.5
-"""Of the histograms."""
 
 
 def macro_prediction(workspace: Workspace) -> Finding:
@@ -52,7 +49,7 @@ def macro_prediction(workspace: Workspace) -> Finding:
         }
         run = workspace.run("software", runs["macro"])
         clouds["software"] = software(run.problem)
-        macro_nat = kl_histogram(clouds["macro"], true_ring(), LIMIT_UNIT)
+        macro_nat = ring_kl(clouds["macro"])
         found = [_row(case, level, clouds, run, macro_nat) for level in clouds]
         rows += found
         for shift, row in enumerate(found):
@@ -84,7 +81,7 @@ def _row(
     samples = clouds[level]
     low, high = bootstrap_interval(samples, run)
     below, above = paired_interval(samples, clouds["macro"])
-    kl = kl_histogram(samples, true_ring(), LIMIT_UNIT)
+    kl = ring_kl(samples)
     apart = np.linalg.norm(samples - clouds["software"], axis=1)
     return {
         "case": case, "level": level, "samples": len(samples), "kl_2d_nat": kl, "kl_low": low,
@@ -101,11 +98,11 @@ def paired_interval(first: np.ndarray, second: np.ndarray) -> tuple[float, float
     """95 % interval of the first's KL less the second's, of samples in pairs [samples, states]:
     each bootstrap draws the same pairs of both.
     """
-    true, generator = true_ring(), np.random.default_rng(0)
+    generator = np.random.default_rng(0)
     differences = []
     for _ in range(BOOTSTRAPS):
         drawn = generator.integers(len(first), size=len(first))
-        one, other = (kl_histogram(cloud[drawn], true, LIMIT_UNIT) for cloud in (first, second))
+        one, other = (ring_kl(cloud[drawn]) for cloud in (first, second))
         differences.append(one - other)
     low, high = np.quantile(differences, [0.025, 0.975])
     return float(low), float(high)
