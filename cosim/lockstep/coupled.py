@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +13,9 @@ from cosim.lockstep.watch import Watch
 
 Sources = tuple[list[float], list[float]]
 """Base and slope of the external sources of a block."""
+
+ANSWERS = ("output", "Jacobian", "time derivative")
+"""What a block says at a point, in the order of `Accepted`."""
 
 
 @dataclass
@@ -47,7 +49,7 @@ class Coupled:
         carried, slope, jacobian = self.prediction
         if slope is not None:
             carried = carried + slope * elapsed_second
-        return carried if jacobian is None else carried + jacobian @ volts
+        return carried if jacobian is None else carried + jacobian.dot(volts)
 
     def evaluate(self, time_second: float, volts: np.ndarray) -> Accepted:
         """Call the block, and check what it says.
@@ -72,13 +74,28 @@ class Coupled:
                 "before it are kept. Correct the block's function."
             ) from error
         self.block_second += perf_counter() - started
-        check = _Check(self.block, time_second, volts)
-        count = len(self.block.outputs)
-        check("output", said.output, (count,))
-        if self.scheme.IMPLICIT:
-            check("Jacobian", said.jacobian, (count, len(volts)))
-            check("time derivative", said.by_time, (count,))
+        self._refuse_unsound(said)
         return said
+
+    def _refuse_unsound(self, said: Accepted) -> None:
+        outputs = len(self.block.outputs)
+        shapes = ((outputs,), (outputs, len(said.volts)), (outputs,))
+        answers = said[2:] if self.scheme.IMPLICIT else said[2:3]
+        for what, value, shape in zip(ANSWERS, answers, shapes, strict=False):
+            found = getattr(value, "shape", None)
+            if value is None or found != shape:
+                raise BlockError(
+                    f"Block '{self.block.name}' returned an {what} of shape {found} at "
+                    f"t = {said.time_second:.9g} s, where {shape} is needed "
+                    f"({outputs} outputs, {len(said.volts)} inputs). "
+                    "The points before it are kept. Correct the block's function."
+                )
+            if not math.isfinite(sum(value.ravel().tolist())):
+                raise BlockError(
+                    f"Block '{self.block.name}' returned NaN or infinity in its {what} at "
+                    f"t = {said.time_second:.9g} s with inputs {said.volts} V: {value}. The points "
+                    "before it are kept. Check the model's weights and the range of its inputs."
+                )
 
     def predict(self, said: Accepted, *, jumped: bool = False) -> Sources:
         """Predict from here on.
@@ -92,7 +109,7 @@ class Coupled:
         if jumped or (self.points and said.time_second <= self.points[-1].time_second):
             # The start may be repeated, until the operating point is found.
             self.points.clear()
-        self.points = [*self.points[1 - self.scheme.POINTS :], said]
+        self.points = [*self.points, said][-self.scheme.POINTS :]
         try:
             self.prediction = self.scheme().predict(self.points)
             return self._sources(self.prediction)
@@ -131,27 +148,3 @@ class Coupled:
         if not math.isfinite(sum(base) + sum(by_time)):
             raise ValueError("it predicts NaN or infinity")
         return base, by_time
-
-
-class _Check(NamedTuple):
-    """Refuses what a block must not return."""
-
-    block: Block
-    time_second: float
-    volts: np.ndarray
-
-    def __call__(self, what: str, value: np.ndarray | None, shape: tuple[int, ...]) -> None:
-        found = getattr(value, "shape", None)
-        if value is None or found != shape:
-            raise BlockError(
-                f"Block '{self.block.name}' returned an {what} of shape {found} at "
-                f"t = {self.time_second:.9g} s, where {shape} is needed "
-                f"({len(self.block.outputs)} outputs, {len(self.block.inputs)} inputs). "
-                "The points before it are kept. Correct the block's function."
-            )
-        if not math.isfinite(sum(value.ravel().tolist())):
-            raise BlockError(
-                f"Block '{self.block.name}' returned NaN or infinity in its {what} at "
-                f"t = {self.time_second:.9g} s with inputs {self.volts} V: {value}. The points "
-                "before it are kept. Check the model's weights and the range of its inputs."
-            )

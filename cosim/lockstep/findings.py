@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cosim.lockstep.block import Block
+from cosim.lockstep.extent import Extent
 from cosim.lockstep.scheme import Linearised, Scheme
 from cosim.lockstep.stepping import Stepping
 
 WORTH_TELLING_PART = 0.02
 """Of the output's range: a coupling error beyond it is told."""
 ACCUMULATED_PART = 0.01
-LEAST_RANGE_PART, LEAST_RANGE_VOLT = 1e-3, 1e-6
 TOLERANCE_FACTOR = 3.0
 
 
@@ -80,8 +80,8 @@ class Findings:
         loop_gain, amplification: as of `CouplingReport`.
         unstable: gain beyond 1 of a loop at the operating point, and the nodes that it goes
             through.
-        error_volt: largest coupling error, jumps apart [outputs]; `error_second`: when.
-        low, high: volts of the output [outputs].
+        outputs: volts of the block's output.
+        errors: coupling errors in volts, jumps apart; the largest of all, and when.
         accumulated: integral of the error over time; `steepest` slope of the output.
         exceeded: points beyond `TOLERANCE_FACTOR` tolerances; the worst one, and when.
         jumps: of the output; the largest in volts, when, and how late at most one was carried.
@@ -95,10 +95,10 @@ class Findings:
     loop_gain: float = math.nan
     amplification: float = 1.0
     unstable: tuple[float, list[str]] | None = None
-    error_volt: np.ndarray = field(default_factory=lambda: np.zeros(1))
+    outputs: Extent = field(default_factory=Extent)
+    errors: Extent = field(default_factory=Extent)
+    error_volt: float = 0.0
     error_second: float = 0.0
-    low: np.ndarray = field(default_factory=lambda: np.zeros(1))
-    high: np.ndarray = field(default_factory=lambda: np.zeros(1))
     accumulated: float = 0.0
     steepest: float = 0.0
     exceeded: int = 0
@@ -119,16 +119,21 @@ class Findings:
             self.jump_volt, self.jump_second = volt, time_second
 
     def take_error(
-        self, time_second: float, elapsed_second: float, error: np.ndarray, change_volt: float
+        self,
+        time_second: float,
+        elapsed_second: float,
+        errors: np.ndarray,
+        largest_volt: float,
+        change_volt: float,
     ) -> None:
-        """Coupling error of a point [outputs], and largest change of an output since the last one.
+        """Coupling errors of a point [outputs], the largest of them, and the largest change of an
+        output since the last one.
 
         Errors add up in a loop that forgets nothing: their sum, in times of the signal's.
         """
-        largest_volt = largest(error)
-        if largest_volt > largest(self.error_volt):
-            self.error_second = time_second
-        self.error_volt = np.maximum(self.error_volt, error)
+        self.errors.take(errors)
+        if largest_volt > self.error_volt:
+            self.error_volt, self.error_second = largest_volt, time_second
         if elapsed_second > 0:
             self.steepest = max(self.steepest, change_volt / elapsed_second)
             self.accumulated += largest_volt * elapsed_second
@@ -141,13 +146,13 @@ class Findings:
 
     def report(self) -> CouplingReport:
         """What became of it."""
-        worst = int(np.argmax(self.error_volt))
+        worst = int(np.argmax(self.errors.largest))
         return CouplingReport(
             self.block.name,
             self.scheme.NAME,
-            float(self.error_volt[worst]),
+            self.error_volt,
             self.error_second,
-            float(range_volt(self.low, self.high)[worst]),
+            float(self.outputs.range_volt[worst]),
             self.loop_gain,
             self.amplification,
             self.jumps,
@@ -230,14 +235,3 @@ class Findings:
                 "sources.",
             )
         return events
-
-
-def largest(values: np.ndarray) -> float:
-    """Of a few finite values, at least one; sooner than numpy says it."""
-    return float(max(values.tolist()))
-
-
-def range_volt(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """How far an output went, or what counts as its range if it hardly moved [outputs]."""
-    least = LEAST_RANGE_PART * np.maximum(np.abs(low), np.abs(high)) + LEAST_RANGE_VOLT
-    return np.maximum(high - low, least)

@@ -167,12 +167,13 @@ class Lockstep:
                 continue
             said = said or coupled.evaluate(time_second, own_volts)
             computed = said.output
+            away = carried - computed
             jumped = coupled.watch.take(
-                time_second, elapsed, own_volts, carried, computed, self._control.at_floor
+                time_second, elapsed, own_volts, carried, computed, away, self._control.at_floor
             )
             self._put(coupled, coupled.predict(said, jumped=jumped))
             if not sampled:
-                error[coupled.outputs] = carried - computed
+                error[coupled.outputs] = away
         if communicates:
             self.accepted_second = time_second
         self._control.take(time_second, elapsed, error)

@@ -112,7 +112,7 @@ class Linearised(Scheme):
         """See the class."""
         last = points[-1]
         assert last.jacobian is not None
-        return Prediction(last.output - last.jacobian @ last.volts, last.by_time, last.jacobian)
+        return Prediction(last.output - last.jacobian.dot(last.volts), last.by_time, last.jacobian)
 
 
 BUILT_IN = (Explicit, Extrapolated, Linearised)

@@ -6,15 +6,16 @@ In a loop of gain g that the scheme does not solve for, each error is g times th
 circuit. Then the error soon is as large as the signal, and rises on; that is what is looked for.
 """
 
-import functools
 import math
 from collections import deque
+from itertools import pairwise
 
 import numpy as np
 
 from cosim.errors import CouplingError
 from cosim.lockstep.block import Block
-from cosim.lockstep.findings import TOLERANCE_FACTOR, Findings, largest, range_volt
+from cosim.lockstep.extent import Extent
+from cosim.lockstep.findings import TOLERANCE_FACTOR, Findings
 from cosim.lockstep.scheme import Scheme
 from cosim.lockstep.stepping import Stepping
 from cosim.lockstep.switching import Switching
@@ -47,12 +48,13 @@ class Watch:
         self._block, self._scheme, self._stepping = block, scheme, stepping
         self.findings = Findings(block, scheme, stepping)
         self._switching = Switching(block.name, span_second)
-        self._input_low = self._input_high = np.empty(0)
-        self._carried = self._computed = self._volts = np.empty(0)
-        self._recent: deque[tuple[np.ndarray, np.ndarray]] = deque(maxlen=RECENT)
+        self._inputs = Extent()
+        self._computed = self._volts = np.empty(0)
+        self._recent: deque[tuple[np.ndarray, np.ndarray]] = deque(maxlen=RECENT + 1)
         self._norm, self._elapsed_second = 0.0, math.inf
+        self._range_volt = 0.0
         self._large = self._rising = 0
-        self._slopes: list[np.ndarray] = []
+        self._slopes: list[list[float]] = []
 
     def take(
         self,
@@ -61,9 +63,11 @@ class Watch:
         volts: np.ndarray,
         carried: np.ndarray,
         computed: np.ndarray,
+        errors: np.ndarray,
         at_floor: bool,
     ) -> bool:
-        """An accepted point; returns whether the output jumped.
+        """An accepted point, whose `errors` are carried minus computed; returns whether the output
+        jumped. A few numbers, which are sooner told one by one than by numpy.
 
         Raises:
             CouplingError: the coupling diverges, switches without end or exceeds its limit.
@@ -71,53 +75,47 @@ class Watch:
         seen = self.findings
         seen.calls += 1
         self._switching.take_point(time_second)
-        error = np.abs(carried - computed)
+        seen.outputs.take(computed)
+        self._inputs.take(volts)
+        self._recent.append((carried, computed))
+        norm = max(map(abs, errors.tolist()))
         if seen.calls == 1:
-            seen.low, seen.high = computed, computed
-            self._input_low, self._input_high = volts, volts
-            seen.error_volt, seen.error_second = error, time_second
-            self._carried, self._computed, self._volts = carried, computed, volts
+            seen.errors.take(errors)
+            seen.error_volt, seen.error_second = norm, time_second
+            self._computed, self._volts = computed, volts
             return False
-        low, high = np.minimum(seen.low, computed), np.maximum(seen.high, computed)
-        self._input_low = np.minimum(self._input_low, volts)
-        self._input_high = np.maximum(self._input_high, volts)
-        change = computed - self._computed
-        moved = np.abs(change)
-        seen.low, seen.high = low, high
+        moved = list(map(abs, (computed - self._computed).tolist()))
         jumped = self._jumped(elapsed_second, moved, volts)
-        self._recent.append((carried - self._carried, change))
-        self._carried, self._computed, self._volts = carried, computed, volts
+        self._computed, self._volts = computed, volts
         if self._block.sample_second is not None:
             return jumped
         if jumped:
-            seen.take_jump(time_second, elapsed_second, largest(moved))
+            seen.take_jump(time_second, elapsed_second, max(moved))
             self._switching.take_jump(time_second, seen.calls, seen.jump_volt, at_floor)
         else:
-            seen.take_error(time_second, elapsed_second, error, largest(moved))
-        self._take_error(time_second, elapsed_second, error, jumped)
+            seen.take_error(time_second, elapsed_second, errors, norm, max(moved))
+        self._take_error(time_second, elapsed_second, norm, jumped)
         return jumped
 
-    def _jumped(self, elapsed_second: float, change: np.ndarray, volts: np.ndarray) -> bool:
+    def _jumped(self, elapsed_second: float, moved: list[float], volts: np.ndarray) -> bool:
         seen = self.findings
         if self._block.discontinuous:
-            return bool((change > JUMP_PART * range_volt(seen.low, seen.high)).any())
+            return bool((np.array(moved) > JUMP_PART * seen.outputs.range_volt).any())
         if elapsed_second <= 0:
             return False
-        slope = change / elapsed_second
-        before, self._slopes = self._slopes, [*self._slopes[1 - RECENT :], slope]
-        steepest = functools.reduce(np.maximum, before) if len(before) > 1 else np.inf
-        if not (seen.jumps or (slope > JUMP_STEEPER * steepest).any()):
+        slopes = [one / elapsed_second for one in moved]
+        before, self._slopes = self._slopes, [*self._slopes[1 - RECENT :], slopes]
+        if not (seen.jumps or _steeper(slopes, before)):
             return False  # but one that has jumped may do so at every point
-        input_span = range_volt(self._input_low, self._input_high)
-        moved = float((np.abs(volts - self._volts) / input_span).max(initial=0.0))
-        span = range_volt(seen.low, seen.high)
-        return bool((change / span > max(JUMP_PART, JUMP_GAIN * moved)).any())
+        by_input = np.abs(volts - self._volts) / self._inputs.range_volt
+        by_output = np.array(moved) / seen.outputs.range_volt
+        least = max(JUMP_PART, JUMP_GAIN * float(by_input.max(initial=0.0)))
+        return bool((by_output > least).any())
 
     def _take_error(
-        self, time_second: float, elapsed_second: float, error: np.ndarray, jumped: bool
+        self, time_second: float, elapsed_second: float, norm: float, jumped: bool
     ) -> None:
-        norm, before = largest(error), self._norm
-        self._norm = norm
+        before, self._norm = self._norm, norm
         tolerance = self._stepping.tolerance_volt
         if tolerance is not None and norm > TOLERANCE_FACTOR * tolerance:
             self.findings.take_excess(time_second, norm)
@@ -135,14 +133,15 @@ class Watch:
         longer = max(elapsed_second / self._elapsed_second, 1.0)
         before *= longer**self._scheme.ORDER * (GROWING_RESERVE if longer > 1.01 else 1.0)
         self._elapsed_second = elapsed_second
-        seen = self.findings
-        falls = jumped or norm < 0.999 * before
-        span = math.inf if falls else largest(range_volt(seen.low, seen.high))
-        rises = norm > RISING_FACTOR * before and norm > RISING_PART * span
-        if self.findings.loop_gain < 1 and self.recent_gain > 0:
+        rises = large = False
+        # The range only grows: as long as the error is small beside what it was, nothing is asked.
+        if not (jumped or norm < 0.999 * before) and norm > RISING_PART * self._range_volt:
+            self._range_volt = range_volt = float(self.findings.outputs.range_volt.max())
+            rises = norm > RISING_FACTOR * before and norm > RISING_PART * range_volt
+            large = norm > LARGE_PART * range_volt
+        if rises and self.findings.loop_gain < 1 and self.recent_gain > 0:
             rises = False  # errors of one sign add up to what positive feedback below 1 lags behind
         self._rising = self._rising + 1 if rises else 0
-        large = norm > LARGE_PART * span
         # A switch is bounded, and in a stiff implicit loop the error is that of a large slope.
         counts = not self._block.discontinuous and not self._scheme.IMPLICIT
         self._large = self._large + 1 if large and counts else 0
@@ -163,8 +162,12 @@ class Watch:
     @property
     def recent_gain(self) -> float:
         """Of the loop: how the block's output answers to what the netlist carried."""
-        by_carried = sum(float(carried @ computed) for carried, computed in self._recent)
-        square = sum(float(carried @ carried) for carried, _ in self._recent)
+        changes = [
+            (later[0] - earlier[0], later[1] - earlier[1])
+            for earlier, later in pairwise(self._recent)
+        ]
+        by_carried = sum(float(carried @ computed) for carried, computed in changes)
+        square = sum(float(carried @ carried) for carried, _ in changes)
         return by_carried / square if square > 0 else math.nan
 
     @property
@@ -196,3 +199,13 @@ class Watch:
             else "it is implicit in the inputs"
         )
         return f"Couple it by the scheme 'linearised' ({state}); {step}."
+
+
+def _steeper(slopes: list[float], before: list[list[float]]) -> bool:
+    """Whether an output is far steeper than at any of the points before."""
+    if len(before) < 2:
+        return False
+    latest = zip(slopes, before[-1], strict=True)
+    return any(slope > JUMP_STEEPER * last for slope, last in latest) and any(
+        slope > JUMP_STEEPER * max(own) for slope, *own in zip(slopes, *before, strict=True)
+    )

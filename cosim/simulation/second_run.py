@@ -18,7 +18,7 @@ from cosim.engine.isolated import isolated
 from cosim.engine.worker import Points, Simulation, WorkerPool
 from cosim.errors import CosimError
 from cosim.lockstep.block import Block
-from cosim.lockstep.findings import range_volt
+from cosim.lockstep.extent import range_volt
 from cosim.lockstep.scheme import Scheme
 from cosim.netlist.trust import trusting
 from cosim.simulation.block_events import missed_by_blocks

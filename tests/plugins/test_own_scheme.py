@@ -121,6 +121,24 @@ def test_a_fault_names_scheme_block_and_time(scheme: type[Scheme], says: str) ->
         Lockstep([difference()], scheme, [0.0, 0.0])
 
 
+@pytest.mark.parametrize("points", [1, 2, 4])
+def test_it_sees_as_many_points_as_it_wants(points: int) -> None:
+    """And no more are kept, however long the run."""
+    seen = []
+
+    class Counting(Faulty):
+        POINTS = points
+
+        def predict(self, points):
+            seen.append(len(points))
+            return Prediction(points[-1].output)
+
+    lockstep = Lockstep([difference()], Counting, [0.0, 0.0], settles=False)
+    for place in range(1, 6):
+        lockstep.accept(1e-6 * place, np.array([0.1 * place, 0.0]), np.zeros(1), np.zeros(1))
+    assert seen == [min(place, points) for place in range(1, 7)]
+
+
 def test_one_that_states_no_order(tmp_path: Path) -> None:
     path = tmp_path / "own.py"
     path.write_text(THREE_POINT.read_text().replace("    ORDER = 2\n", ""))

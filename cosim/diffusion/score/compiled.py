@@ -5,22 +5,48 @@ in one pass. tests/score/test_compiled.py holds it against torch and torch.func 
 """
 
 import math
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:  # worker processes do without torch, which takes seconds to import
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cosim.diffusion.circuit.mapping import MappedNetwork
     from cosim.diffusion.score.network import Score
 
 
-Matrices = tuple[np.ndarray, ...]
+class Part(NamedTuple):
+    """A network of a score.
 
+    Attributes:
+        factor: its weight there.
+        weights, widths: as `propagation.propagate` takes them.
+        angular: 2 pi W.
+        offsets: the condition's.
+        outputs: how many.
+    """
 
-Part = tuple[float, Matrices, Matrices, np.ndarray, np.ndarray]
-"""Of a score: its weight there, the layers' weights and biases, 2 pi W, and the condition."""
+    factor: float
+    weights: np.ndarray
+    widths: np.ndarray
+    angular: np.ndarray
+    offsets: np.ndarray
+    outputs: int
+
+    @classmethod
+    def of(
+        cls,
+        factor: float,
+        layers: "Sequence[tuple[np.ndarray, np.ndarray]]",
+        angular: np.ndarray,
+        offsets: np.ndarray,
+    ) -> "Part":
+        """From matrix [outputs, inputs] and bias [outputs] of each layer."""
+        weights = np.concatenate([one.ravel() for layer in layers for one in layer])
+        widths = np.array([layers[0][0].shape[1], *(len(bias) for _, bias in layers)])
+        return cls(factor, weights, widths, angular, offsets, len(layers[-1][1]))
 
 
 class CompiledScore:
@@ -34,10 +60,9 @@ class CompiledScore:
         """A torch score's."""
         parts: list[Part] = []
         for factor, network in score.parts:
-            weights, biases = zip(*network.weights_and_biases(), strict=True)
             angular = 2 * math.pi * network.frequencies.double().numpy()
             offsets = network.offsets.double().numpy()
-            parts.append((factor, tuple(weights), tuple(biases), angular, offsets))
+            parts.append(Part.of(factor, network.weights_and_biases(), angular, offsets))
         return cls(parts)
 
     @classmethod
@@ -51,10 +76,8 @@ class CompiledScore:
         parts: list[Part] = []
         for network in networks:
             read = [layer.read(noise, generator) for layer in network.layers]
-            weights, biases = zip(*read, strict=True)
-            weights = tuple(map(np.ascontiguousarray, weights))
             angular = 2 * math.pi * network.frequencies
-            parts.append((network.weight, weights, biases, angular, network.offsets))
+            parts.append(Part.of(network.weight, read, angular, network.offsets))
         return cls(parts)
 
     def value_and_tangents(
@@ -66,14 +89,26 @@ class CompiledScore:
             x: state [states], float64.
             t: diffusion time.
         """
-        from cosim.diffusion.score.propagation import propagate  # who only plans needs no numba
+        raw, jacobian, by_time = self._of(self._parts[0], x, t)
+        for part in self._parts[1:]:
+            more, more_jacobian, more_by_time = self._of(part, x, t)
+            raw, jacobian, by_time = raw + more, jacobian + more_jacobian, by_time + more_by_time
+        return raw, jacobian, by_time
 
-        values = tangents = None
-        for factor, weights, biases, angular, offsets in self._parts:
-            value, tangent = propagate(weights, biases, angular, offsets, x, t)
-            if factor != 1.0:
-                value, tangent = factor * value, factor * tangent
-            values = value if values is None else values + value
-            tangents = tangent if tangents is None else tangents + tangent
-        assert values is not None and tangents is not None  # a score has a part
-        return values, tangents[:, :-1], tangents[:, -1]
+    @staticmethod
+    def _of(part: Part, x: np.ndarray, t: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        factor, weights, widths, angular, offsets, outputs = part
+        raw, jacobian, by_time = np.empty(outputs), np.empty((outputs, len(x))), np.empty(outputs)
+        _propagate()(weights, widths, angular, offsets, x, t, raw, jacobian, by_time)
+        if factor != 1.0:
+            return factor * raw, factor * jacobian, factor * by_time
+        return raw, jacobian, by_time
+
+
+@cache
+def _propagate() -> "Callable[..., None]":
+    """Imported when a network is first asked: who only plans needs no numba."""
+    from cosim.diffusion.score.propagation import propagate
+
+    compiled: Callable[..., None] = propagate
+    return compiled
