@@ -5,6 +5,8 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 
+from cosim.circuits.analog_switch import AnalogSwitchSpec
+from cosim.circuits.integrator import IntegratorSpec
 from cosim.diffusion.studies.study import Beside, Finding, Workspace
 
 BENCH_SECOND = 1.0
@@ -41,10 +43,13 @@ def bench_tempo(workspace: Workspace) -> Finding:
             axes[1].plot(tau[solving], run.plan.units(values, "noise.{}")[solving], lw=0.6)
             axes[0].plot(tau[solving], reference[solving], "k--", lw=0.6)
         rows += [
-            {"solve_second": second, "tau": at, "x1": one[0], "x2": one[1]}
+            {"solve_second": second, "tau": at, "x1": one[0], "x2": one[1],
+             "largest_error_percent": 100 * errors[-1]}
             for at, one in zip(grid, states[-1], strict=True)
-        ]
+        ]  # fmt: skip
+    leak_second = AnalogSwitchSpec.off_ohm * IntegratorSpec.c_int_farad
     apart = float(np.abs(states[0] - states[1]).max())
+    rows = [row | {"largest_apart_unit": apart} for row in rows]
     named = "state (units); dashed: float64", "noise input (units)", "circuit - float64 (units)"
     for axis, label in zip(axes, named, strict=True):
         axis.set_ylabel(label)
@@ -57,7 +62,8 @@ def bench_tempo(workspace: Workspace) -> Finding:
         "(macro) for embedding, beta and noise, macro op-amps, at 20 us and at the bench's 1 s "
         f"(updates of 5 ms): the same draws give paths within {apart:.3f} units of each other; "
         f"largest error against the exact equation {100 * errors[0]:.2f} % and "
-        f"{100 * errors[1]:.2f} % of the range, the difference is the blocks' finite speed"
+        f"{100 * errors[1]:.2f} % of the range: at 20 us of the blocks' finite speed, at 1 s of "
+        f"the leak of open switches, {leak_second:.0f} s with the integrators' capacitors"
     )
     return Finding(figure, rows, caption, [
         Beside("tempo", "1 s a solve on the bench, 20 us projected", "both simulated",

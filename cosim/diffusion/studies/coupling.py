@@ -41,14 +41,17 @@ def coupling_order(workspace: Workspace) -> Finding:
     with WorkerPool(workspace.jobs, TIMEOUT_SECOND) as pool:
         for axis, (title, error_of) in zip(axes, problems.items(), strict=True):
             for scheme in BUILT_IN:
-                errors = []
+                errors: list[float] = []
                 for step in STEPS_SECOND:
                     workspace.on_progress(f"coupling_order: {scheme.NAME}, {1e9 * step:g} ns")
                     errors.append(error_of(pool, scheme, step))
-                    rows.append({"problem": title, "scheme": scheme.NAME, "step_second": step,
-                                 "error": errors[-1]})  # fmt: skip
                 order = np.polyfit(np.log(STEPS_SECOND[FITTED]), np.log(errors[FITTED]), 1)[0]
                 orders.append(f"{scheme.NAME} {order:.2f}")
+                rows += [
+                    {"problem": title, "scheme": scheme.NAME, "step_second": step, "error": error,
+                     "slope": order}
+                    for step, error in zip(STEPS_SECOND, errors, strict=True)
+                ]  # fmt: skip
                 axis.loglog(
                     1e9 * np.array(STEPS_SECOND), errors, "o-",
                     label=f"{scheme.NAME} (order {scheme.ORDER}): slope {order:.2f}",
