@@ -33,6 +33,12 @@ SEARCHING = Tolerances(1e-4, 1e-6, 1e-11)
 """The end of a search is but a guess for Newton's method."""
 PAIRS_PER_LINE = 4
 
+KLU_NODES = 500
+"""From so many nodes on ngspice's KLU solver is the faster one (tests/benchmarks/test_scale.py):
+a sample of the whole ring solver, 1,275 nodes, takes 0.86 of SPARSE's time, a crossbar of 32 x 32
+pairs with wires a twentieth.
+"""
+
 MOST_AMPERE_PER_NODE = 100e-6
 """Our solvers take 33e-6; in a second state of their equations that was met, it is 2.2e-3."""
 
@@ -102,10 +108,13 @@ def nodesets(vectors: Mapping[str, float], circuit: str) -> list[str]:
 
 def starting(netlist: str, lines: Sequence[str]) -> str:
     """A netlist with the `.nodeset` lines of its operating point. Devices whose voltages stand
-    still are no longer evaluated (`bypass`), which a search for an operating point must not do.
+    still are no longer evaluated (`bypass`), which a search for an operating point must not do;
+    and it has the solver of its size.
     """
+    nodes = sum(line.count("v(") for line in lines)
+    klu = " klu" if nodes >= KLU_NODES and probe(find_library()).klu else ""
     before, end, after = netlist.rpartition(".end")
-    return "\n".join([before.rstrip("\n"), *lines, ".options bypass=1", f"{end}{after}"])
+    return "\n".join([before.rstrip("\n"), *lines, f".options bypass=1{klu}", f"{end}{after}"])
 
 
 class Starts:

@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from cosim.engine.library import find_library, probe
 from cosim.engine.protocol import Failed, Finished, Message, Simulation
 from cosim.engine.start import Found, Way, way_of
 from cosim.engine.worker import WorkerPool
@@ -18,7 +19,7 @@ from cosim.errors import ConvergenceError, WorkerTimeoutError
 from cosim.lockstep.block import Block
 from cosim.lockstep.scheme import Explicit
 from cosim.simulation import start as start_module
-from cosim.simulation.start import Start, Starts, nodesets, starting
+from cosim.simulation.start import KLU_NODES, Start, Starts, nodesets, starting
 from tests.engine.problems import simulation
 
 CIRCUIT = """.title three states
@@ -88,6 +89,21 @@ def test_run_starts_at_the_known_point(pool: WorkerPool, known: tuple[Start, Pat
     last = run(pool, starting(CIRCUIT, nodesets(start.vectors, CIRCUIT)), start)
     assert isinstance(last, Finished) and last.start is not None
     assert last.start.way is Way.NEWTON and last.start.iterations < 10
+
+
+def test_solver_is_that_of_the_size() -> None:
+    """Where ngspice has KLU at all."""
+    ends = {}
+    for nodes in (KLU_NODES - 1, KLU_NODES):
+        lines = nodesets({f"n{place}": 1.0 for place in range(nodes)}, chain(nodes))
+        ends[nodes] = starting(f"{chain(nodes)}.end\n", lines).splitlines()[-2]
+    klu = " klu" if probe(find_library()).klu else ""
+    assert list(ends.values()) == [".options bypass=1", f".options bypass=1{klu}"]
+
+
+def chain(nodes: int) -> str:
+    """Resistors from node to node."""
+    return "chain\n" + "".join(f"r{n} n{n} n{(n + 1) % nodes} 1k\n" for n in range(nodes))
 
 
 @pytest.mark.parametrize(
