@@ -7,6 +7,10 @@ An op-amp of gain-bandwidth w (rad/s) has its virtual ground off by -(1/w) dv_ou
 see 1/(w C) more in series, and the output lags by 1/w. A lead resistor of 1/(w C) in series with C
 takes the lag away: v_out (1 + s/w) = -i (1 + s R C) / (s C).
 
+What drives an input through stages that lag it by T can be led by as much: a lead capacitor of
+T / R beside its resistor R adds T dv/dt to v. It ends at the virtual ground, not before the run
+switch, which would inject its charge.
+
 Between precharge and run both switches are open and the capacitor holds; the published bench
 does the same with its switches S1, S3 (precharge) and S2, S4 (run).
 Source: Sedra and Smith, Microelectronic Circuits, section 2.5; Soroka, Analog Methods in
@@ -15,6 +19,7 @@ Modern Filter Design, 1981, section 4.3 (passive compensation of the integrator)
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySpice.Spice.Netlist import SubCircuit
@@ -61,14 +66,23 @@ class Integrator(SubCircuit):
     """Nodes: summing, initial, out, run, precharge, analog_ground, vdd, vss.
 
     `run` and `precharge` close their switches above half the supply.
+
+    Args:
+        leads_farad: lead capacitors; what drives them are more nodes.
     """
 
     NODES = ("summing", "initial", "out", "run", "precharge", "analog_ground", "vdd", "vss")
 
     def __init__(
-        self, name: str, spec: IntegratorSpec, op_amp: SubCircuit, switch: SubCircuit
+        self,
+        name: str,
+        spec: IntegratorSpec,
+        op_amp: SubCircuit,
+        switch: SubCircuit,
+        leads_farad: Sequence[float] = (),
     ) -> None:
-        super().__init__(name, *self.NODES)
+        leads = [f"lead_{index}" for index in range(len(leads_farad))]
+        super().__init__(name, *self.NODES, *leads)
         comment(self, f"C = {quantity(spec.c_int_farad, 'F')}")
         self.subcircuit(op_amp)
         self.subcircuit(switch)
@@ -81,4 +95,6 @@ class Integrator(SubCircuit):
             plate = "lead"
             self.R("lead", "virtual_ground", plate, f"{spec.lead_ohm:.6g}")
         self.C("int", plate, "out", spec.c_int_farad)
+        for node, farad in zip(leads, leads_farad, strict=True):
+            self.C(node, node, "virtual_ground", f"{farad:.6g}")
         self.X("op_amp", op_amp.name, "analog_ground", "virtual_ground", "out", "vdd", "vss")

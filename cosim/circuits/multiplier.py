@@ -14,6 +14,7 @@ Source: B. Gilbert, IEEE JSSC 3(4), 1968; Gray, Hurst, Lewis and Meyer, Analysis
 Analog Integrated Circuits, 5th ed., section 10.3 (emitter-degenerated and MOS forms).
 """
 
+import math
 from dataclasses import dataclass, replace
 
 from PySpice.Spice.Netlist import SubCircuit
@@ -74,6 +75,13 @@ def output_resistance(spec: MultiplierSpec, gain: float, quad_factor: float) -> 
     """R_2 in ohm for a gain."""
     transresistance = abs(gain) / conversion(spec, quad_factor)
     return transresistance * (spec.load_ohm + spec.difference_ohm) / spec.load_ohm
+
+
+def lag_second(spec: MultiplierSpec, gain: float, quad_factor: float) -> float:
+    """By how much the output lags b: the difference amplifier's noise gain over its 2 pi GBW."""
+    series = spec.load_ohm + spec.difference_ohm
+    noise_gain = 1 + output_resistance(spec, gain, quad_factor) / series
+    return noise_gain / (2 * math.pi * spec.op_amp.gbw_hertz)
 
 
 class IdealMultiplier(SubCircuit):

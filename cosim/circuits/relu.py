@@ -7,7 +7,9 @@ Transistor forms:
   held at the analog ground by a resistor and by the array rows it drives, which end in virtual
   grounds. Error of the knee: gate swing from off to on over the op-amp's gain. A source follower
   keeps the gate, while it is off, one gate-source voltage of a weak current below the supply:
-  from there it is on sooner, and a simulator finds its way in steps of any length.
+  from there it is on sooner, and a simulator finds its way in steps of any length. Until then the
+  gate slews by 2 pi GBW v_in, so that an edge loses swing / (2 pi GBW) in volt seconds, whatever
+  its slope: of a current, the smaller the capacitor, the less.
 - `DiodeRelu`: an inverter, then the inverting half-wave rectifier: an op-amp with two
   diode-connected transistors in its feedback. Its range ends a gate-source voltage below the
   supply, at 0.4 V for a row of 1.2 kohm, so solvers use the other form.
@@ -19,6 +21,7 @@ rectifiers); Rincon-Mora, Analog IC Design with Low-Dropout Regulators, chapter 
 p-channel pass transistor).
 """
 
+import math
 from dataclasses import dataclass, replace
 
 from PySpice.Spice.Netlist import SubCircuit
@@ -44,7 +47,7 @@ class ReluSpec:
 
     Attributes:
         op_amp: its load is the compensation capacitor between gate and output.
-        pass_width_metre, pass_length_metre: of the output transistor; 1.5 mA at 1 V of overdrive.
+        pass_width_metre, pass_length_metre: of the output transistor; 0.8 mA at 1 V of overdrive.
         clamp_width_metre, clamp_diode_width_metre, clamp_ohm: of what holds the gate while the
             output transistor is off, and of what sets its level, 2 uA.
         hold_ohm: from the output to the analog ground.
@@ -53,8 +56,8 @@ class ReluSpec:
         rectifier_op_amp, rectifier_ohm, diode_width_metre: of the diode form.
     """
 
-    op_amp: OpAmpSpec = OpAmpSpec(gbw_hertz=40e6, load_farad=0.7e-12)
-    pass_width_metre: float = 200e-6
+    op_amp: OpAmpSpec = OpAmpSpec(gbw_hertz=93e6, load_farad=0.3e-12)
+    pass_width_metre: float = 100e-6
     pass_length_metre: float = 0.4e-6
     clamp_width_metre: float = 20e-6
     clamp_diode_width_metre: float = 100e-6
@@ -75,6 +78,11 @@ class ReluSpec:
             op_amp=replace(cls.op_amp, supply_volt=supply_volt),
             rectifier_op_amp=replace(cls.rectifier_op_amp, supply_volt=supply_volt),
         )
+
+
+def lag_second(spec: ReluSpec) -> float:
+    """By how much the output lags the input while it conducts: that of a follower."""
+    return 1 / (2 * math.pi * spec.op_amp.gbw_hertz)
 
 
 class IdealRelu(SubCircuit):

@@ -29,6 +29,15 @@ def input_resistances(
     return [ohm * (1 - series_ohm * siemens) for ohm in ideal]
 
 
+def lead_capacitance(
+    lag_second: float, integration_second: float, c_int_farad: float, gain: float
+) -> float:
+    """Farad beside an input's resistor that make up for the lag of the stages before it: their
+    time over that resistance.
+    """
+    return lag_second / input_resistance(integration_second, c_int_farad, gain)
+
+
 class SummingInput(SubCircuit):
     """Nodes: input_0 ... input_{n-1}, summing."""
 

@@ -16,6 +16,8 @@ Source: Xia and Yang, Nature Materials 18, 309 (2019), 'Memristive crossbar arra
 a differential pair); Sedra and Smith, Microelectronic Circuits, section 2.2 (weighted summer).
 """
 
+import math
+
 from PySpice.Spice.Netlist import SubCircuit
 
 from cosim.circuits.offset import NO_OFFSETS, InputOffsets
@@ -42,6 +44,20 @@ def first_resistance(
         activation_volt: usual drive of the rows, all at once.
     """
     return min(transimpedance_ohm, swing_volt / (line_siemens * activation_volt))
+
+
+def lag_second(
+    op_amp: OpAmpSpec, transimpedance_ohm: float, first_ohm: float, line_siemens: float
+) -> float:
+    """By how much the output lags the lines: noise gain over the op-amp's 2 pi GBW. That of the
+    second op-amp, and half of the first one's, through which the one line of two goes.
+
+    Args:
+        line_siemens: what one line's cells have together.
+    """
+    first = 2 + first_ohm * line_siemens
+    second = 1 + transimpedance_ohm * (line_siemens + 1 / first_ohm)
+    return (second + first / 2) / (2 * math.pi * op_amp.gbw_hertz)
 
 
 class IdealTransimpedance(SubCircuit):

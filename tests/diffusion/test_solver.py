@@ -197,6 +197,15 @@ def test_switch_resistance_is_taken_off_the_summing_resistors(
     assert run.execute(tmp_path).solve.relative_error < 0.004
 
 
+def test_lags_of_a_score_in_the_netlist_are_made_up_for(tmp_path: Path) -> None:
+    """Multipliers, columns and ReLUs of one pole each lag by 0.14 us. Without lead capacitors the
+    error is 0.14 %; with them, where beta is not as late as the score, 0.21 %.
+    """
+    macro = dict.fromkeys(("multiplier", "transimpedance", "relu"), "macro")
+    outcome = run_of(tmp_path, score="analog", fidelity={"opamp": "ideal"} | macro)
+    assert outcome.solve.relative_error < 6e-4
+
+
 def test_score_in_the_netlist_and_in_torch_agree(ideal: Outcome, tmp_path: Path) -> None:
     """Two ways of solving one equation, which share no score computation."""
     analog = configured(Fidelity.IDEAL, score="analog").execute(tmp_path)

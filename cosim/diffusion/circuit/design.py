@@ -14,8 +14,10 @@ from cosim.circuits.dac import Converters, converters
 from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.integrator import RUN_EARLY_SECOND, IntegratorSpec
 from cosim.circuits.multiplier import MultiplierSpec, multiplier
+from cosim.circuits.multiplier import lag_second as multiplier_lag
 from cosim.circuits.offset import InputOffsets
 from cosim.circuits.opamp import OpAmpSpec, op_amp
+from cosim.diffusion.circuit.lags import Lags, score_lag
 from cosim.diffusion.circuit.mapped_score import map_score
 from cosim.diffusion.circuit.mapping import MappedNetwork, frozen
 from cosim.diffusion.circuit.score_network import score_blocks
@@ -108,8 +110,27 @@ class Design:
             deviation=self._deviation,
             tolerances=config.tolerances,
             rises=config.rises,
+            lags=self._lags,
             run_early_second=RUN_EARLY_SECOND if fidelity.switch is Fidelity.TRANSISTOR else 0.0,
         )
+
+    @property
+    def _lags(self) -> Lags:
+        """Of the stages before the integrators' inputs. None where the score is in torch: it does
+        not lag, and the multipliers alone by 0.2 % of the solve.
+        """
+        config, lag = self.config, 0.0
+        if config.score == "torch":
+            return Lags()
+        if config.fidelity.multiplier is not Fidelity.IDEAL:
+            spec = MultiplierSpec.of_supply(config.scaling.supply_volt)
+            lag = multiplier_lag(spec, -1.0, self.process.QUAD_FACTOR)
+        lags = {"state": lag}
+        kinds = ("score", "unconditional")
+        for kind, network in zip(kinds, self._mapped, strict=False):
+            layers = network.layers[:-1] if config.score == "split" else network.layers
+            lags[kind] = lag + score_lag(layers, config.fidelity)
+        return Lags(lags)
 
     @property
     def _deviation(self) -> Callable[[np.ndarray], np.ndarray] | None:

@@ -24,6 +24,7 @@ WIENER_UNITS = 4.0
 """Amplitude of a noise input for a draw of 1 where beta is largest: four draws are 1.6 V, all that
 the supply leaves."""
 
+HALF_BETA, LATE_HALF_BETA = "half_beta", "late_half_beta"
 RISE_NODE = "rise"
 
 PRECHARGE_SWITCHES = frozenset({"vrun", "vprecharge", f"b{RISE_NODE}"})
@@ -68,6 +69,7 @@ class Schedule:
             the score itself.
         breakpoints: whether ngspice has a point at each corner of held noise.
         run_early_second: before tau = 0, when the run switches close.
+        late_second: what multiplies a score in the netlist is as late as its layers are.
     """
 
     states: int
@@ -78,11 +80,19 @@ class Schedule:
     deviation: Callable[[np.ndarray], np.ndarray] | None = None
     breakpoints: bool = True
     run_early_second: float = 0.0
+    late_second: float = 0.0
 
     @property
     def largest_beta(self) -> float:
         """Over the solve."""
         return max(self.beta_start, self.beta_end)
+
+    @property
+    def score_rate_node(self) -> str:
+        """What multiplies the score."""
+        if self.deviation is not None:
+            return SCORE_RATE
+        return LATE_HALF_BETA if self.late_second else HALF_BETA
 
     def wiener_gain(self, updates: int) -> float:
         """Of the noise inputs: sqrt(updates beta) for a draw, less the input's own amplitude."""
@@ -106,17 +116,15 @@ class Schedule:
 
     def _add_exact(self, circuit: Circuit, noise: WienerNoise | None) -> None:
         scaling = self.scaling
-        begin, end = scaling.precharge_second, scaling.stop_second
-        piecewise_linear(
-            circuit,
-            "half_beta",
-            "analog_ground",
-            np.array([0.0, begin, end]),
-            np.array([self.beta_start, self.beta_start, self.beta_end]) / 2,
-        )
+        begin, end, late = scaling.precharge_second, scaling.stop_second, self.late_second
+        half_beta = np.array([self.beta_start, self.beta_start, self.beta_end]) / 2
+        for node, delay in {HALF_BETA: 0.0, self.score_rate_node: late}.items():
+            if node != SCORE_RATE:
+                time = np.array([0.0, begin + delay, end + delay])
+                piecewise_linear(circuit, node, "analog_ground", time, half_beta)
         if self.deviation is not None:
             t = np.append(np.geomspace(1.0, 1e-3, RATE_CORNERS), 0.0)
-            time = begin + scaling.solve_second * (1 - t)
+            time = begin + late + scaling.solve_second * (1 - t)
             rate = self._score_rate(self.deviation, 1 - t)
             piecewise_linear(circuit, SCORE_RATE, "analog_ground", time, rate)
         if noise is None:
@@ -159,9 +167,12 @@ class Schedule:
     ) -> None:
         held = hold_centres(converters.updates)
         beta = self._beta(held)
-        banks = {"rates": {"half_beta": beta / 2}}
+        late = np.maximum(held - self.late_second / self.scaling.solve_second, 0.0)
+        banks = {"rates": {HALF_BETA: beta / 2}}
         if self.deviation is not None:
-            banks["rates"][SCORE_RATE] = self._score_rate(self.deviation, held)
+            banks["rates"][SCORE_RATE] = self._score_rate(self.deviation, late)
+        elif self.late_second:
+            banks["rates"][LATE_HALF_BETA] = self._beta(late) / 2
         if noise is not None:
             assert noise.draws is not None  # a run with converters has draws
             largest_volt = self.scaling.volt_per_unit * WIENER_UNITS

@@ -69,9 +69,15 @@ class ScoreBlocks:
         transimpedance = 1.0 / layer.siemens_per_weight
         if self.column_op_amp is None:
             return IdealTransimpedance(name, transimpedance)
-        line = float(layer.plus_siemens.sum(axis=0).max())
-        first = first_resistance(transimpedance, line, ACTIVATION_VOLT, FIRST_SWING_VOLT)
+        first = first_ohm(layer)
         return OpAmpTransimpedance(name, transimpedance, first, self.column_op_amp, self.offsets)
+
+
+def first_ohm(layer: MappedLayer) -> float:
+    """R_first of the layer's transimpedance stages."""
+    line = float(layer.plus_siemens.sum(axis=0).max())
+    transimpedance = 1.0 / layer.siemens_per_weight
+    return first_resistance(transimpedance, line, ACTIVATION_VOLT, FIRST_SWING_VOLT)
 
 
 def score_blocks(

@@ -15,6 +15,8 @@ multipliers and inputs of its own: (1 + w) raw(class) + w (-raw(no class)). The 
 input of its own. Its source carries -sqrt(beta) already, as on the published bench, and is as large
 as the supply allows: an input of high gain would weigh the others' errors, and a multiplier lags
 the noise.
+Multipliers and a score of real op-amps lag the state by some 150 ns, 0.7 % of the solve: their
+inputs have lead capacitors for as much, and beta is late where it enters after layers.
 Node x_i is analog_ground + volt_per_unit * x_i; beta/2 is a node of 1 V for 1.
 Source: fact sheet, sections 2, 4 (bench controller) and 8.
 """
@@ -35,8 +37,8 @@ from cosim.circuits.integrator import (
 from cosim.circuits.noise import WienerNoise
 from cosim.circuits.summing import SummingInput, input_resistances
 from cosim.circuits.voltage_reference import VoltageReferenceSpec, add_reference
+from cosim.diffusion.circuit.lags import Lags
 from cosim.diffusion.circuit.nodes import (
-    SCORE_RATE,
     SCORE_RATE_SIGNAL,
     initial_source,
     noise_signals,
@@ -45,7 +47,7 @@ from cosim.diffusion.circuit.nodes import (
     state_signals,
     wiener_node,
 )
-from cosim.diffusion.circuit.schedule import Schedule, add_initial, add_rise
+from cosim.diffusion.circuit.schedule import HALF_BETA, Schedule, add_initial, add_rise
 from cosim.diffusion.circuit.score_source import AnalogScore, ScoreSource
 from cosim.diffusion.scaling import Scaling
 from cosim.netlist.netlist import Netlist, Signal, Tolerances, Transient
@@ -75,6 +77,7 @@ class Solver:
             the score itself.
         rises: whether the initial conditions rise in the precharge from an operating point at
             x = 0; else they are part of it.
+        lags: of the stages before an input, which lead capacitors make up for.
     """
 
     states: int
@@ -96,6 +99,7 @@ class Solver:
     tolerances: Tolerances = Tolerances()
     rises: bool = False
     run_early_second: float = 0.0
+    lags: Lags = Lags()
 
     @property
     def ports(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -155,7 +159,11 @@ class Solver:
             self.switch_on_ohm + self.integrator.lead_ohm,
         )  # fmt: skip
         summing = SummingInput("summing_input", resistances)
-        integrator = Integrator("integrator", self.integrator, self.op_amp, self.switch)
+        second, farad = scaling.solve_second, self.integrator.c_int_farad
+        leads = self.lags.leads_farad(gains, second, farad)
+        integrator = Integrator(
+            "integrator", self.integrator, self.op_amp, self.switch, tuple(leads.values())
+        )
         for block in (multiplier, summing, integrator):
             circuit.subcircuit(block)
         volts = self.initial_volts(state)
@@ -163,32 +171,21 @@ class Solver:
             add_initial(circuit, index, volts[initial_source(index).lower()], self.rises)
             for kind, (rate, node) in factors.items():
                 circuit.X(
-                    f"multiplier_{kind}_{index}",
-                    multiplier.name,
-                    rate,
-                    node(index),
-                    f"drift_{kind}_{index}",
-                    *("analog_ground", "vdd", circuit.gnd),
-                )
+                    f"multiplier_{kind}_{index}", multiplier.name, rate, node(index),
+                    f"drift_{kind}_{index}", "analog_ground", "vdd", circuit.gnd,
+                )  # fmt: skip
             circuit.X(
-                f"summing_{index}",
-                summing.name,
+                f"summing_{index}", summing.name,
                 *(f"drift_{kind}_{index}" for kind in factors),
                 *([wiener_node(index)] if noise is not None else ()),
                 f"summing_{index}",
-            )
+            )  # fmt: skip
             circuit.X(
-                f"integrator_{index}",
-                integrator.name,
-                f"summing_{index}",
-                f"initial_{index}",
-                state_node(index),
-                "run",
-                "precharge",
-                _non_inverting_node(circuit, index, self.offset_volts),
-                "vdd",
-                circuit.gnd,
-            )
+                f"integrator_{index}", integrator.name, f"summing_{index}", f"initial_{index}",
+                state_node(index), "run", "precharge",
+                _non_inverting_node(circuit, index, self.offset_volts), "vdd", circuit.gnd,
+                *(f"drift_{kind}_{index}" for kind in leads),
+            )  # fmt: skip
         score.add_to(circuit)
         return Netlist(
             circuit,
@@ -222,7 +219,7 @@ class Solver:
     def _schedule(self) -> Schedule:
         return Schedule(
             self.states, self.scaling, self.beta_start, self.beta_end, self.converters,
-            self.deviation, not self.rises, self.run_early_second,
+            self.deviation, not self.rises, self.run_early_second, self.lags.layers_second,
         )  # fmt: skip
 
     def _inputs(
@@ -230,9 +227,9 @@ class Solver:
     ) -> tuple[dict[str, float], dict[str, tuple[str, Callable[[int], str]]]]:
         """What is summed: gain, and of products the nodes that are multiplied, by kind."""
         gains = {"state": 1.0}
-        factors: dict[str, tuple[str, Callable[[int], str]]] = {"state": ("half_beta", state_node)}
+        factors: dict[str, tuple[str, Callable[[int], str]]] = {"state": (HALF_BETA, state_node)}
         drift = self.output_gain * (1 if noise is None else 2)
-        rate, scale = ("half_beta", 1) if self.deviation is None else (SCORE_RATE, 2)
+        rate, scale = self._schedule.score_rate_node, 1 if self.deviation is None else 2
         for part, weight in enumerate(self.score_weights):
             kind = ("score", "unconditional")[part]
             gains[kind] = weight * drift * scale
