@@ -44,7 +44,7 @@ def figures(
     )
     from cosim.files import make_folder, write_text
 
-    wanted = find_figures(names or [])
+    wanted = find_figures(names or [], quick)
     folder = output or (QUICK_FIGURES if quick else PROJECT_FIGURES)
     make_folder(folder)
     missing = [name for name in wanted if force or not (folder / f"{name}.png").is_file()]

@@ -53,8 +53,10 @@ def test_the_paper_s_figures_are_all_there() -> None:
         "noise_robustness", "speed_energy", "coupling_order", "embedding_waveforms", "hidden_nodes",
     }  # fmt: skip
     assert named <= {*FIGURES, *STUDIES}
-    assert named <= set(find_figures([]))
-    assert "macro_prediction" not in find_figures([])
+    assert {*FIGURES, *STUDIES} == set(find_figures([]))
+    assert named <= set(find_figures([], quick=True))
+    assert "macro_prediction" not in find_figures([], quick=True)
+    assert find_figures(["macro_prediction"], quick=True) == ["macro_prediction"]
 
 
 def test_final_states_are_kept_sample_by_sample(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from cosim.diffusion.studies.study import Beside, Finding, Workspace
 
 SAMPLES = {"ode": 6, "sde": 3}
-QUICK_SAMPLES = 2
+QUICK_SAMPLES = {"ode": 1}
 
 ALONE: tuple[tuple[str, ...], ...] = (
     (),
@@ -33,16 +33,19 @@ def error_budget(workspace: Workspace) -> Finding:
     cases = {"+".join(blocks) or "all ideal": _alone(blocks) for blocks in ALONE}
     cases |= {"all transistors": whole}
     cases |= {f"all but {block}": whole | {block: "ideal"} for block in BUT}
-    figure, axes = plt.subplots(1, 2, figsize=(11, 5), sharey=True, layout="constrained")
+    sizes = QUICK_SAMPLES if workspace.quick else SAMPLES
+    figure, (axes,) = plt.subplots(
+        1, len(sizes), figsize=(11, 5), sharey=True, layout="constrained", squeeze=False
+    )
     rows: list[dict[str, object]] = []
     told = []
-    for axis, (equation, samples) in zip(axes, SAMPLES.items(), strict=True):
+    for axis, (equation, samples) in zip(axes, sizes.items(), strict=True):
         found = {}
         for name, fidelity in cases.items():
             part = f"error_budget_{equation}_{'_'.join(name.replace('+', ' ').split())}"
             run, trace = workspace.trace(part, {
                 "task": "circle", "score": "analog", "equation": equation, "fidelity": fidelity,
-                "ensemble": {"samples": workspace.size(samples, QUICK_SAMPLES), "seed": 1},
+                "ensemble": {"samples": samples, "seed": 1},
             })  # fmt: skip
             trace.close()
             judged = run.execute(workspace.folder / part, resume=True).verdicts

@@ -155,13 +155,13 @@ STUDIES = {
     "coupling_order": Study("Lockstep error against step for each scheme", coupling_order),
     "circle_generation": Study("Samples of the ring at several tau", circle_generation),
     "sampling_quality": Study("Why the SDE is poor: the score's slope, and KL", sampling_quality),
-    "circuit_quality": Study("KL of the circuit over seeds", circuit_quality, hours=True),
+    "circuit_quality": Study("KL of the circuit over seeds", circuit_quality, kept=True),
     "letters_generation": Study("Class-conditional letters, decoded", letters_generation),
     "letters_start": Study("Letters from the published start and from their own", letters_start),
     "kl_vs_steps": Study("KL of the digital sampler against its steps", kl_vs_steps),
     "noise_robustness": Study("KL against write noise, read noise, offset", noise_robustness),
     "chip_calibration": Study(
-        "Chips that are off, before and after trims", chip_calibration, hours=True
+        "Chips that are off, before and after trims", chip_calibration, kept=True
     ),
     "speed_energy": Study("Energy of one sample by block, and how fast it may be", speed_energy),
     "digital_baselines": Study("The same samples on a processor; break-even", digital_baselines),
@@ -169,12 +169,13 @@ STUDIES = {
     "programming_variation": Study("Write-verify of cells that vary", programming_variation),
     "error_budget": Study("What each block adds to the error", error_budget),
     "bench_tempo": Study("The published bench's tempo against 20 us", bench_tempo),
-    "macro_prediction": Study("Macro blocks against transistors", macro_prediction, hours=True),
+    "macro_prediction": Study("Macro blocks against transistors", macro_prediction, kept=True),
 }
 
 
-def find_figures(names: Sequence[str]) -> list[str]:
-    """Names of figures, all of them where none is given.
+def find_figures(names: Sequence[str], quick: bool = False) -> list[str]:
+    """Names of figures, all of them where none is given; for a quick look without those of
+    committed samples.
 
     Raises:
         ConfigurationError: an unknown one.
@@ -185,7 +186,8 @@ def find_figures(names: Sequence[str]) -> list[str]:
             raise ConfigurationError(
                 f"There is no figure '{name}'. Choose from {', '.join(known)}."
             )
-    return list(names) or [name for name in known if name not in STUDIES or not STUDIES[name].hours]
+    left_out = [name for name, study in STUDIES.items() if quick and study.kept]
+    return list(names) or [name for name in known if name not in left_out]
 
 
 def make_figures(

@@ -65,7 +65,7 @@ def bootstrap_interval(samples: np.ndarray, run: Run) -> tuple[float, float]:
 
 def circle_generation(workspace: Workspace) -> Finding:
     """Samples of the ring at several tau: circuit against software, ODE and SDE."""
-    count = workspace.size(500, 60)
+    count = workspace.size(500, 40)
     figure, axes = plt.subplots(
         4, len(SHOWN_TAU), figsize=(3 * len(SHOWN_TAU), 12.5), layout="constrained"
     )
@@ -129,7 +129,7 @@ SAMPLERS = {"ode": ("euler", "heun"), "sde": ("euler_maruyama",)}
 
 def kl_vs_steps(workspace: Workspace) -> Finding:
     """KL of the digital sampler against its steps; the analog solver's is the line to reach."""
-    count, seeds = workspace.size(500, 60), workspace.size(8, 3)
+    count, seeds = workspace.size(500, 40), workspace.size(8, 3)
     analog, runs = {}, {}
     for equation in EQUATIONS:
         tables = CIRCUIT | {"task": "circle", "equation": equation, "ensemble": {"samples": count}}

@@ -34,7 +34,7 @@ def _tables(kind: str, level: float, seed: int, equation: str, count: int) -> di
 
 def noise_robustness(workspace: Workspace) -> Finding:
     """KL against write noise, read noise and op-amp offset, ODE and SDE, with the seeds' spread."""
-    count, seeds = workspace.size(60, 20), workspace.size(5, 2)
+    count, seeds = workspace.size(60, 12), workspace.size(5, 2)
     sweep, rows = {}, []
     for kind, (_, levels, _) in SWEEPS.items():
         for equation in EQUATIONS:

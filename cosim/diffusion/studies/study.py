@@ -199,9 +199,10 @@ class Study:
     Attributes:
         about: one line.
         make: simulates and draws.
-        hours: takes hours, so that it is made only when it is named.
+        kept: rests on samples that are committed, which would take hours from nothing; a quick look
+            leaves it out unless it is named.
     """
 
     about: str
     make: Callable[[Workspace], Finding]
-    hours: bool = False
+    kept: bool = False
