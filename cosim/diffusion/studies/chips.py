@@ -34,7 +34,7 @@ WRITE_ERRORS, OFFSETS_VOLT = (0.05, 0.20), (2e-3, 10e-3)
 CHIPS = {"macro": 20, "transistor": 3}
 """By the level of all blocks."""
 
-SAMPLES, SOLVES, TRIED, SOLVES_SEED = 40, 6, 7, 1000
+SAMPLES, SOLVES, TRIED, SOLVES_SEED = 30, 5, 6, 1000
 """Samples of each KL; solves of each circuit that a fit tries, from starts that no KL has; circuits
 that it tries. A solve takes 0.4 s of macro blocks and 1.7 s of transistors.
 """

@@ -197,7 +197,7 @@ def arrays(workspace: Workspace) -> dict[str, Array]:
 def array_lifetime(workspace: Workspace) -> Finding:
     """Drift of the cells and KL against the number of solves, by temperature and by bound."""
     card, seeds = load_card(), workspace.size(3, 1)
-    figure, axes = plt.subplots(1, 3, figsize=(16, 5), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(16, 5.5), layout="constrained")
     rows: list[dict[str, Any]] = []
     lives: dict[tuple[str, float], float] = {}
     reached = {}
@@ -239,7 +239,7 @@ def array_lifetime(workspace: Workspace) -> Finding:
     axes[0].axhline(NOTICED, color="black", lw=0.8)
     axes[0].set(xlabel="solves of 20 us", ylabel="largest relative change of a cell",
                 ylim=(1e-6, 10))  # fmt: skip
-    axes[0].legend(fontsize="xx-small", loc="lower right")
+    figure.legend(fontsize="small", loc="outside lower center", ncols=len(reached))
     axes[1].set(xlabel="solves of 20 us", ylabel="KL of 500 samples (nats)", yscale="log")
     axes[2].set(xlabel="ReLUs clamp at (units)", ylabel="KL, published network, fresh (nats)",
                 yscale="log")  # fmt: skip
