@@ -103,7 +103,10 @@ def transimpedance_bench(condition: Condition, process: Process, simulator: Simu
         spec = replace(COLUMN_OP_AMP, supply_volt=supply)
         device = op_amp(condition.fidelity, spec, process, "op_amp_column")
         first = FIRST_SWING_VOLT / (2 * COMMON_VOLT * LINE_SIEMENS)
-        stage = OpAmpTransimpedance("transimpedance", TRANSIMPEDANCE_OHM, first, device)
+        line = LINE_SIEMENS if condition.fidelity is Fidelity.TRANSISTOR else 0.0
+        stage = OpAmpTransimpedance(
+            "transimpedance", TRANSIMPEDANCE_OHM, first, device, line_siemens=line
+        )
         stage.subcircuit(device)
     return TransimpedanceBench(stage, process, supply, simulator.analyse)
 

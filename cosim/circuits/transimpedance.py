@@ -10,6 +10,10 @@ R_first is small, so that the common part of both currents (the pair's smallest 
 not saturate the first op-amp. The noise gain of the second one, and so its closed-loop bandwidth
 gain-bandwidth / noise gain, is 1 + R (G_line + 1 / R_first).
 
+A stage of noise gain N gives 1 - N / A of what it should, so its feedback resistor is 1 + N / A
+times as large. A falls with the load R_load, of which the first op-amp has R_first / 2:
+A = A_0 R_load / (R_load + r_o).
+
 All fidelities have the nodes plus, minus, out, analog_ground, vdd, vss, and lines of a bias that
 their op-amps share.
 Source: Xia and Yang, Nature Materials 18, 309 (2019), 'Memristive crossbar arrays' (read-out of
@@ -30,6 +34,8 @@ COLUMN_OP_AMP = OpAmpSpec(
     gbw_hertz=80e6, miller_farad=1e-12, load_farad=2e-12, output_transconductance_ratio=10.0
 )
 """Of an array's columns and row drivers: fast, because a column's noise gain is 10 to 40."""
+COLUMN_GAIN, COLUMN_OUTPUT_OHM = 46e3, 20e3
+"""A_0 and r_o of that op-amp of transistors; GF180MCU, typical, 27 C, from two loads."""
 FIRST_SWING_VOLT = 0.6
 """Of a column's first op-amp."""
 
@@ -46,6 +52,18 @@ def first_resistance(
     return min(transimpedance_ohm, swing_volt / (line_siemens * activation_volt))
 
 
+def noise_gains(
+    transimpedance_ohm: float, first_ohm: float, line_siemens: float
+) -> tuple[float, float]:
+    """Of the first and the second op-amp, for what one line's cells have together in siemens."""
+    return 2 + first_ohm * line_siemens, 1 + transimpedance_ohm * (line_siemens + 1 / first_ohm)
+
+
+def gain_error(noise_gain: float, load_ohm: float) -> float:
+    """What the finite gain of a column's op-amp takes away, as a part."""
+    return noise_gain / (COLUMN_GAIN * load_ohm / (load_ohm + COLUMN_OUTPUT_OHM))
+
+
 def lag_second(
     op_amp: OpAmpSpec, transimpedance_ohm: float, first_ohm: float, line_siemens: float
 ) -> float:
@@ -55,8 +73,7 @@ def lag_second(
     Args:
         line_siemens: what one line's cells have together.
     """
-    first = 2 + first_ohm * line_siemens
-    second = 1 + transimpedance_ohm * (line_siemens + 1 / first_ohm)
+    first, second = noise_gains(transimpedance_ohm, first_ohm, line_siemens)
     return (second + first / 2) / (2 * math.pi * op_amp.gbw_hertz)
 
 
@@ -72,7 +89,12 @@ class IdealTransimpedance(SubCircuit):
 
 
 class OpAmpTransimpedance(SubCircuit):
-    """Two op-amps, macro or of transistors."""
+    """Two op-amps, macro or of transistors.
+
+    Args:
+        line_siemens: of one line's usual cells: the feedback resistors make up for the finite gain
+            of a column's op-amp of transistors; 0: they do not.
+    """
 
     def __init__(
         self,
@@ -81,13 +103,18 @@ class OpAmpTransimpedance(SubCircuit):
         first_ohm: float,
         op_amp: SubCircuit,
         offsets: InputOffsets = NO_OFFSETS,
+        line_siemens: float = 0.0,
     ) -> None:
+        errors = (0.0, 0.0)
+        if line_siemens:
+            first, second = noise_gains(transimpedance_ohm, first_ohm, line_siemens)
+            errors = gain_error(first, first_ohm / 2), gain_error(second, transimpedance_ohm)
         lines = bias_lines(op_amp)
         super().__init__(name, *NODES, *lines)
         comment(self, f"transimpedance {quantity(transimpedance_ohm, 'ohm')}")
         for stage, line, out, ohm in (
-            ("first", "plus", "first_out", first_ohm),
-            ("second", "minus", "out", transimpedance_ohm),
+            ("first", "plus", "first_out", first_ohm * (1 + errors[0])),
+            ("second", "minus", "out", transimpedance_ohm * (1 + errors[1])),
         ):
             ground = offsets.shifted(self, stage, "analog_ground")
             self.X(f"op_amp_{stage}", op_amp.name, ground, line, out, "vdd", "vss", *lines)

@@ -87,6 +87,9 @@ def test_transimpedance(fidelity: Fidelity) -> None:
     stage = measured("transimpedance", fidelity)
     assert stage.values["transimpedance_ohm"] == pytest.approx(TRANSIMPEDANCE_OHM, rel=0.005)
     assert abs(stage.values["offset_volt"]) < 3e-3
+    if fidelity is Fidelity.TRANSISTOR:  # without more feedback for the finite gain 1.3 mV, 0.14 %
+        assert abs(stage.values["offset_volt"]) < 0.3e-3
+        assert stage.values["transimpedance_ohm"] == pytest.approx(TRANSIMPEDANCE_OHM, rel=5e-4)
     if fidelity is Fidelity.IDEAL:
         return
     first = FIRST_SWING_VOLT / (2 * COMMON_VOLT * LINE_SIEMENS)

@@ -9,8 +9,6 @@ Source: the lags are the design equations of the blocks, noise gain / (2 pi GBW)
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.relu import ReluSpec
 from cosim.circuits.relu import lag_second as relu_lag
@@ -18,7 +16,7 @@ from cosim.circuits.summing import lead_capacitance
 from cosim.circuits.transimpedance import COLUMN_OP_AMP
 from cosim.circuits.transimpedance import lag_second as column_lag
 from cosim.diffusion.circuit.mapping import MappedLayer
-from cosim.diffusion.circuit.score_network import first_ohm
+from cosim.diffusion.circuit.score_network import first_ohm, usual_line
 from cosim.diffusion.fidelities import BlockFidelities
 
 
@@ -55,10 +53,8 @@ def score_lag(layers: Sequence[MappedLayer], fidelity: BlockFidelities) -> float
     lag = 0.0
     if fidelity.transimpedance is not Fidelity.IDEAL:
         for layer in layers:
-            lines = np.concatenate([layer.plus_siemens, layer.minus_siemens], axis=1)
-            usual = float(lines.sum(axis=0).mean())
-            ohm = 1.0 / layer.siemens_per_weight
-            lag += column_lag(COLUMN_OP_AMP, ohm, first_ohm(layer), usual)
+            ohm, first = 1.0 / layer.siemens_per_weight, first_ohm(layer)
+            lag += column_lag(COLUMN_OP_AMP, ohm, first, usual_line(layer))
     if fidelity.relu is not Fidelity.IDEAL:
         lag += (len(layers) - 1) * relu_lag(ReluSpec())
     return lag

@@ -9,6 +9,7 @@ Source: fact sheet, section 3.
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 from PySpice.Spice.Netlist import SubCircuit
 
 from cosim.circuits.cell_1t1r import Cell1T1R
@@ -69,8 +70,16 @@ class ScoreBlocks:
         transimpedance = 1.0 / layer.siemens_per_weight
         if self.column_op_amp is None:
             return IdealTransimpedance(name, transimpedance)
-        first = first_ohm(layer)
-        return OpAmpTransimpedance(name, transimpedance, first, self.column_op_amp, self.offsets)
+        return OpAmpTransimpedance(
+            name, transimpedance, first_ohm(layer), self.column_op_amp, self.offsets,
+            0.0 if self.column_bias is None else usual_line(layer),
+        )  # fmt: skip
+
+
+def usual_line(layer: MappedLayer) -> float:
+    """Siemens of the cells of a line, in the mean of a layer's."""
+    lines = np.concatenate([layer.plus_siemens, layer.minus_siemens], axis=1)
+    return float(lines.sum(axis=0).mean())
 
 
 def first_ohm(layer: MappedLayer) -> float:
