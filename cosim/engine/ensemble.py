@@ -4,13 +4,16 @@ A simulation that fails is run again once, on fresh workers and after all others
 an overloaded machine or a killed process costs no member. What fails twice is reported.
 """
 
+import re
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from cosim.engine.worker import Failed, Finished, Message, Simulation
-from cosim.errors import CouplingError, EngineError
+from cosim.errors import ConvergenceError, CouplingError, EngineError
+
+_KLU = re.compile(r"^(\.options?\b.*?) klu\b", re.IGNORECASE | re.MULTILINE)
 
 
 class Executor(AbstractContextManager[Any], Protocol):
@@ -46,7 +49,8 @@ def run_ensemble(executor: Executor, simulations: Iterable[Simulation]) -> Itera
     no convergence, a fault in a block): blocks may have a state or use the machine, ngspice's own
     noise has no seed, and a worker may have had bad luck. What is refused when it is read
     (`NetlistError`, `ConfigurationError`) would be refused again, and a coupling that diverges
-    (`CouplingError`) would do so again.
+    (`CouplingError`) would do so again. What did not converge by KLU is run again by SPARSE: KLU
+    keeps its order of pivots, and at times finds no step where SPARSE does.
 
     Raises:
         CosimError, KeyboardInterrupt: as the executor's `run`.
@@ -64,7 +68,14 @@ def run_ensemble(executor: Executor, simulations: Iterable[Simulation]) -> Itera
             simulation = running.pop(message.member)
             error = message.error if isinstance(message, Failed) else None
             if isinstance(error, EngineError) and not isinstance(error, CouplingError):
-                failed.append(simulation)
+                again = simulation
+                if isinstance(error, ConvergenceError):
+                    again = replace(simulation, netlist=_KLU.sub(r"\1", simulation.netlist))
+                if again != simulation:
+                    error = EngineError(
+                        f"{error} It is run again by ngspice's other solver, SPARSE."
+                    )
+                failed.append(again)
                 yield Retried(message.member, error)
                 continue
         yield message

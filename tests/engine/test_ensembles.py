@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -20,10 +20,19 @@ from cosim.diffusion.run import Run
 from cosim.engine import cluster as cluster_module
 from cosim.engine.cluster import ClusterPool
 from cosim.engine.ensemble import Executor, Retried, run_ensemble
-from cosim.engine.worker import Failed, Finished, Message, Points, Simulation, WorkerPool
+from cosim.engine.worker import (
+    Failed,
+    Finished,
+    Message,
+    Points,
+    Simulation,
+    Started,
+    WorkerPool,
+)
 from cosim.errors import (
     BlockError,
     ConfigurationError,
+    ConvergenceError,
     EngineError,
     NetlistError,
     WorkerCrashError,
@@ -116,6 +125,29 @@ def test_a_netlist_that_is_refused_is_not_tried_again(local: WorkerPool) -> None
     broken = replace(decay(0), netlist=".title broken\nM1 x x 0 0 no_such_model\n.end\n")
     (message,) = run_ensemble(local, [broken])
     assert isinstance(message, Failed) and isinstance(message.error, NetlistError)
+
+
+class Unconverged:
+    """An executor of which no simulation converges by KLU."""
+
+    def run(self, simulations: Iterable[Simulation]) -> Iterator[Message]:
+        """Fail by KLU, finish by SPARSE."""
+        for one in simulations:
+            if " klu" in one.netlist:
+                yield Failed(one.member, ConvergenceError("Timestep too small."))
+            else:
+                yield Started(one.member)
+
+    def renew(self) -> None:
+        """Nothing to do."""
+
+
+def test_what_does_not_converge_by_klu_is_run_again_by_sparse() -> None:
+    """ngspice's KLU keeps its order of pivots, and at times finds no step where SPARSE does."""
+    large = replace(decay(7), netlist="large\n.options bypass=1 klu\n.end\n")
+    retried, started = run_ensemble(Unconverged(), [large])
+    assert isinstance(retried, Retried) and isinstance(started, Started)
+    assert "again by ngspice's other solver, SPARSE" in str(retried.error)
 
 
 # -- whole runs -----------------------------------------------------------------------------------
