@@ -1,4 +1,5 @@
-"""results/figures/benchmarks.png from results/benchmarks.json: `python -m tests.benchmarks.figure`.
+"""results/figures/benchmarks.png and speed.png from results/benchmarks.json: `python -m
+tests.benchmarks.figure`.
 
 What was measured is held against what was asked for; bars beyond the line fall short.
 """
@@ -10,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from cosim.report.figures import save_figure
+from tests.benchmarks import speed_figure
 from tests.benchmarks.recording import RESULTS
 
 FIGURE = RESULTS.parent / "figures" / "benchmarks.png"
@@ -105,7 +107,7 @@ def draw_others(results: dict, axis: Axes) -> None:
 
 
 def main() -> None:
-    """Draw it."""
+    """Draw them."""
     results = json.loads(RESULTS.read_text())
     figure, axes = plt.subplots(2, 2, figsize=(13, 8.5), layout="constrained")
     for draw, axis in zip(
@@ -113,6 +115,7 @@ def main() -> None:
     ):
         draw(results, axis)
     save_figure(figure, FIGURE)
+    speed_figure.draw(results)
 
 
 if __name__ == "__main__":

@@ -223,6 +223,10 @@ def make_figures(
         yield name, path
 
 
+MEASURED = {"speed": "benchmarks.json"}
+"""Figures of the benchmarks, and what they are drawn from, beside the page."""
+
+
 def write_data(measured: Sequence[Sheet], path: Path) -> None:
     """The curves behind a figure, a row for each point; a complex ordinate as two columns."""
     with replacing(path) as partial, partial.open("w", newline="", encoding="utf8") as file:
@@ -251,7 +255,7 @@ def gallery(folder: Path, page: Path, quick: bool = False) -> str:
         "Made by `cosim figures` from ngspice runs; conditions are in the captions.",
         "",
     ]
-    for name in (*STUDIES, *FIGURES):
+    for name in (*STUDIES, *MEASURED, *FIGURES):
         if not (folder / f"{name}.png").is_file():
             continue
         lines += [f"## {name}", "", f"![{name}]({place}{name}.png)", ""]
@@ -261,7 +265,9 @@ def gallery(folder: Path, page: Path, quick: bool = False) -> str:
             lines += [f"{figure.full_caption}. {data}", ""]
             continue
         said = json.loads((folder / f"{name}.json").read_text(encoding="utf8"))
-        lines += [f"{said['caption']}. Data: [{name}.csv]({place}{name}.csv).", ""]
+        file = MEASURED.get(name, f"{name}.csv")
+        at = file if name in MEASURED else f"{place}{file}"
+        lines += [f"{said['caption']}. Data: [{file}]({at}).", ""]
         if said["beside"]:
             lines += ["| | the paper | ours | why they differ |", "|---|---|---|---|"]
             lines += ["| " + " | ".join(one.values()) + " |" for one in said["beside"]]
