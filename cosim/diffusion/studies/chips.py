@@ -1,9 +1,9 @@
 """Virtual chips, whose arrays and op-amps are off, before and after their biases are trimmed.
 
 Everything is in the netlist, the cells as they were written and every op-amp with an offset of its
-own. A chip of transistors has the trims that the same chip of macro blocks got: its own solves take
-four times as long, and each new trim a search for an operating point. Trims and final states are
-committed (`studies.kept`), so that a chip is simulated once.
+own. ReLUs are macro blocks on chips of transistors too: of 28 of transistors that are off, Newton's
+method mostly finds no operating point. Trims and final states are committed (`studies.kept`), so
+that a chip is simulated once.
 """
 
 import json
@@ -32,7 +32,9 @@ WRITE_ERRORS, OFFSETS_VOLT = (0.05, 0.20), (2e-3, 10e-3)
 """Least and most of the chips'."""
 
 CHIPS = {"macro": 20, "transistor": 3}
-"""By the level of all blocks."""
+"""By the level of the blocks."""
+
+FIDELITIES = {"macro": {"all": "macro"}, "transistor": {"all": "transistor", "relu": "macro"}}
 
 SAMPLES, SOLVES, TRIED, SOLVES_SEED = 30, 5, 6, 1000
 """Samples of each KL; solves of each circuit that a fit tries, from starts that no KL has; circuits
@@ -47,7 +49,7 @@ def chip_tables(number: int, level: str) -> dict[str, Any]:
     low, high = WRITE_ERRORS
     least, most = OFFSETS_VOLT
     return {
-        "task": "circle", **EPSILON["ODE"], "score": "analog", "fidelity": {"all": level},
+        "task": "circle", **EPSILON["ODE"], "score": "analog", "fidelity": FIDELITIES[level],
         "window": {"write_error": low + share * (high - low), "write_seed": number},
         "op_amp": {"offset_volt": least + shuffled * (most - least), "offset_seed": number},
         "ensemble": {"samples": SAMPLES},
@@ -101,6 +103,9 @@ def fitted(workspace: Workspace, name: str, tables: Mapping[str, Any], folder: P
         said = json.loads(kept.read_text("utf8"))
         check_key(kept, said["key"], key)
         return Trimmed(tuple(map(tuple, said["biases_unit"])), tuple(said["errors"]))
+    # From the operating point without errors Newton's method comes to those with them.
+    exact = {"window": {"write_error": 0.0}, "op_amp": {"offset_volt": 0.0}}
+    next(workspace.run(name, merge(own, exact)).plan.simulations(workspace.starts))
     with WorkerPool(workspace.jobs, TIMEOUT_SECOND) as pool:
 
         def solve(biases: Trims) -> Observed:
@@ -122,7 +127,7 @@ def chip_calibration(workspace: Workspace) -> Finding:
     ideal = {"task": "circle", **EPSILON["ODE"], "ensemble": {"samples": count}}
     software = workspace.run("ideal", ideal).problem.software_samples()
     rows: list[dict[str, Any]] = []
-    fits: dict[int, Trimmed] = {}
+    fits: dict[tuple[str, int], Trimmed] = {}
     for level, chips in CHIPS.items():
         if workspace.quick and level == "transistor":
             continue
@@ -130,9 +135,8 @@ def chip_calibration(workspace: Workspace) -> Finding:
         for number in np.linspace(0, last, workspace.size(chips, 2)).round().astype(int).tolist():
             name = f"{level}_{number}"
             tables = merge(chip_tables(number, level), {"ensemble": {"samples": count}})
-            if level == "macro":
-                fits[number] = fitted(workspace, name, tables, folder)
-            rows.append(_row(workspace, name, tables, fits[number], folder, software))
+            fit = fits[level, number] = fitted(workspace, name, tables, folder)
+            rows.append(_row(workspace, name, tables, fit, folder, software))
     lines = {
         "software, no errors": ring_kl(software),
         "floor": float(np.mean([ring_kl(true_ring(count, seed)) for seed in range(20)])),
@@ -193,9 +197,9 @@ def _caption(rows: Sequence[Mapping[str, Any]], lines: Mapping[str, float]) -> s
         f"whose cells are off by {low:g} to {high:g} % (deviation, written once) and whose op-amps "
         "(integrators, columns, row drivers, ReLUs) have offsets of "
         f"{least:g} to {most:g} mV (deviation). 30 biases come from converters (12 bits) and are "
-        f"fitted: forward passes are {SOLVES} solves of the chip's circuit of macro blocks for "
+        f"fitted: forward passes are {SOLVES} solves of the chip's circuit for "
         f"each of {TRIED} trims; columns are zeroed first, then the drift is fitted with the "
-        "float64 twin's gradients. Chips of transistors have their macro twin's trims. "
+        "float64 twin's gradients. On chips of transistors ReLUs are macro blocks. "
         f"KL of {rows[0]['samples']} samples from other starts than the fit's. "
         f"{'. '.join(told)}. Software without errors {lines['software, no errors']:.2f}, floor "
         f"{lines['floor']:.2f} nats"
@@ -217,7 +221,7 @@ def _beside(rows: Sequence[Mapping[str, Any]]) -> list[Beside]:
 
 def _draw(
     rows: Sequence[Mapping[str, Any]],
-    fits: Mapping[int, Trimmed],
+    fits: Mapping[tuple[str, int], Trimmed],
     lines: Mapping[str, float],
 ) -> Any:
     figure, (kl, residual) = plt.subplots(1, 2, figsize=(13, 5), layout="constrained")
@@ -233,8 +237,9 @@ def _draw(
     kl.set(xlabel="write error of the cells (%); offsets of 2 to 10 mV differ from chip to chip",
            ylabel=f"KL of {rows[0]['samples']} samples (nats)", yscale="log")  # fmt: skip
     kl.legend(fontsize="small")
-    for fit in fits.values():
-        residual.semilogy(np.minimum.accumulate(fit.errors), color="C0", lw=0.9, alpha=0.6)
+    for (level, _), fit in fits.items():
+        least = np.minimum.accumulate(fit.errors)
+        residual.semilogy(least, color="C0" if level == "macro" else "C1", lw=0.9)
     residual.set(xlabel="circuits tried", ylabel="least residual of dx/dtau so far (units, rms)")
     for axis in (kl, residual):
         axis.grid(alpha=0.3)
