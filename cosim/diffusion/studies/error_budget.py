@@ -1,5 +1,6 @@
 """What each block of transistors adds to the solver's error against float64."""
 
+import re
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -10,6 +11,9 @@ from cosim.diffusion.studies.study import Beside, Finding, Workspace
 
 SAMPLES = {"ode": 6, "sde": 3}
 QUICK_SAMPLES = {"ode": 1}
+WHOLE = "all transistors"
+WHOLE_SAMPLES = 20
+"""Of the whole solver of transistors; once more it has the fewer starts of its parts."""
 
 ALONE: tuple[tuple[str, ...], ...] = (
     (),
@@ -31,7 +35,7 @@ def error_budget(workspace: Workspace) -> Finding:
     """ODE and SDE of the ring, one block after the other of transistors, from the same starts."""
     whole = {"all": "transistor"}
     cases = {"+".join(blocks) or "all ideal": _alone(blocks) for blocks in ALONE}
-    cases |= {"all transistors": whole}
+    cases |= {WHOLE: whole, f"{WHOLE}, starts as above": whole}
     cases |= {f"all but {block}": whole | {block: "ideal"} for block in BUT}
     sizes = QUICK_SAMPLES if workspace.quick else SAMPLES
     figure, (axes,) = plt.subplots(
@@ -42,10 +46,11 @@ def error_budget(workspace: Workspace) -> Finding:
     for axis, (equation, samples) in zip(axes, sizes.items(), strict=True):
         found = {}
         for name, fidelity in cases.items():
-            part = f"error_budget_{equation}_{'_'.join(name.replace('+', ' ').split())}"
+            part = "_".join(["error_budget", equation, *re.findall(r"\w+", name)])
+            many = name == WHOLE and not workspace.quick
             run, trace = workspace.trace(part, {
                 "task": "circle", "score": "analog", "equation": equation, "fidelity": fidelity,
-                "ensemble": {"samples": samples, "seed": 1},
+                "ensemble": {"samples": WHOLE_SAMPLES if many else samples, "seed": 1},
             })  # fmt: skip
             trace.close()
             judged = run.execute(workspace.folder / part, resume=True).verdicts
@@ -55,16 +60,16 @@ def error_budget(workspace: Workspace) -> Finding:
                 "median_percent": float(np.median(percent)), "worst_percent": float(percent.max()),
             })  # fmt: skip
         _draw(axis, equation, found)
-        last = found["all transistors"]
+        last = found[WHOLE]
         told.append(f"{np.median(last):.2f} % median and {last.max():.2f} % worst ({equation})")
     caption = (
         "Largest error of a solve against float64, in % of the range of its states, from the same "
         f"starts, by the blocks that are of transistors; bars to the worst start. All: "
-        f"{' and '.join(told)}"
+        f"{' and '.join(told)}, of {len(last)} starts"
     )
     return Finding(figure, rows, caption, [
         Beside("error of the circuit", "not given", "; ".join(told),
-               "ODE: offsets of the column stages and the ReLUs' turn-on; SDE: what lags the noise")
+               "ODE: offsets of the multipliers, charge of the switches; SDE: what lags the noise")
     ])  # fmt: skip
 
 
