@@ -10,7 +10,7 @@ import pytest
 import torch
 from matplotlib.image import imread
 
-from cosim.diffusion.config import parse
+from cosim.diffusion.config import merge, parse
 from cosim.diffusion.run import Run
 from cosim.diffusion.score.compiled import CompiledScore
 from cosim.diffusion.studies.chips import (
@@ -20,6 +20,7 @@ from cosim.diffusion.studies.chips import (
     chip_tables,
     solves,
 )
+from cosim.diffusion.studies.chips import SAMPLES as CHIP_SAMPLES
 from cosim.diffusion.studies.circuit_quality import SIMULATED, tables_of
 from cosim.diffusion.studies.digital import digital_energy, operations
 from cosim.diffusion.studies.figures import FIGURES, STUDIES, find_figures, gallery
@@ -278,6 +279,10 @@ KEPT = {
         ({"task": "circle", **tables, **blocks, "ensemble": {"samples": samples}}, 1, samples)
     for case, (tables, samples) in CASES.items()
     for level, blocks in LEVELS.items()
+} | {
+    f"chips/{level}_0_before":
+        (merge(chip_tables(0, level), {"ensemble": {"samples": CHIP_SAMPLES}}), 1, CHIP_SAMPLES)
+    for level in CHIPS
 }  # fmt: skip
 
 
@@ -290,4 +295,4 @@ def test_committed_samples_are_all_there_and_of_this_circuit(name: str, tmp_path
         lines = (place / f"seed_{seed}.csv").read_text(encoding="utf8").splitlines()
         assert sorted(int(line.split(",")[0]) for line in lines) == list(range(samples)), seed
     key = json.loads((place / "provenance.json").read_text(encoding="utf8"))["key"]
-    assert key == kept_key(workspace(tmp_path), name, tables)
+    assert key == kept_key(workspace(tmp_path), place.name, tables)

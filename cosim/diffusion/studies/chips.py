@@ -224,7 +224,7 @@ def _draw(
     fits: Mapping[tuple[str, int], Trimmed],
     lines: Mapping[str, float],
 ) -> Any:
-    figure, (kl, residual) = plt.subplots(1, 2, figsize=(13, 5), layout="constrained")
+    figure, (kl, residual) = plt.subplots(1, 2, figsize=(13, 5.5), layout="constrained")
     for level, marker in (("macro", "o"), ("transistor", "s")):
         before, after = _of_level(rows, level, "kl_{}_nat")
         x = np.array([100 * row["write_error"] for row in rows if row["blocks"] == level])
@@ -236,10 +236,13 @@ def _draw(
         kl.axhline(value, color="black", ls=style, lw=0.9, label=name)
     kl.set(xlabel="write error of the cells (%); offsets of 2 to 10 mV differ from chip to chip",
            ylabel=f"KL of {rows[0]['samples']} samples (nats)", yscale="log")  # fmt: skip
-    kl.legend(fontsize="small")
+    kl.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
+    colours = {"macro": "C0", "transistor": "C1"}
     for (level, _), fit in fits.items():
-        least = np.minimum.accumulate(fit.errors)
-        residual.semilogy(least, color="C0" if level == "macro" else "C1", lw=0.9)
+        residual.semilogy(np.minimum.accumulate(fit.errors), color=colours[level], lw=0.9)
+    for level, colour in colours.items():
+        residual.plot([], [], color=colour, label=f"chips of {level} blocks")
+    residual.legend(fontsize="small")
     residual.set(xlabel="circuits tried", ylabel="least residual of dx/dtau so far (units, rms)")
     for axis in (kl, residual):
         axis.grid(alpha=0.3)
