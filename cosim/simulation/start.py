@@ -7,6 +7,7 @@ method needs a few iterations.
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,6 +32,8 @@ For a large circuit both steppings take thousands of iterations and mostly fail:
 """
 SEARCHING = Tolerances(1e-4, 1e-6, 1e-11)
 """The end of a search is but a guess for Newton's method."""
+KEPT = Tolerances()
+"""Of the point that is kept."""
 PAIRS_PER_LINE = 4
 
 KLU_NODES = 500
@@ -38,6 +41,9 @@ KLU_NODES = 500
 a sample of the whole ring solver, 1,275 nodes, takes 0.85 of SPARSE's time, the read of an array of
 8 x 8 pairs with wires 0.74, one of 32 x 32 0.18; one of 4 x 4 takes as long with either.
 """
+_OPTIONS = re.compile(r"\.options?\b", re.IGNORECASE)
+_TOLERANCES = re.compile(r"\b(reltol|vntol|abstol|trtol)\s*=\s*\S+", re.IGNORECASE)
+_EMPTY = (".option", ".options")
 
 MOST_AMPERE_PER_NODE = 100e-6
 """Our solvers take 33e-6; in a second state of their equations that was met, it is 2.2e-3."""
@@ -137,7 +143,7 @@ class Starts:
         self._last: Mapping[str, float] = {}
 
     def of(self, netlist: str, easier: Iterable[str] = ()) -> Start:
-        """The operating point of a netlist.
+        """The operating point of a netlist, whatever its tolerances are.
 
         Args:
             easier: the same circuit at other corners, temperatures or with other models, whose
@@ -148,7 +154,7 @@ class Starts:
             ConvergenceError: none is found that Newton's method confirms.
             WorkerTimeoutError: the search takes too long.
         """
-        circuit = frozen(circuit_alone(netlist))
+        circuit = _without_tolerances(frozen(circuit_alone(netlist)))
         version = probe(find_library()).version
         key = hashlib.sha256(f"ngspice {version}\n{circuit}".encode()).hexdigest()
         if key not in self._known:
@@ -165,6 +171,13 @@ class Starts:
                 write_text(self._path, json.dumps(kept, indent=0))
         self._last = self._known[key].vectors
         return self._known[key]
+
+
+def _without_tolerances(circuit: str) -> str:
+    """A point is the circuit's own: kept by `KEPT`, it serves any accuracy, which confirms it."""
+    lines = circuit.splitlines()
+    kept = [_TOLERANCES.sub("", line) if _OPTIONS.match(line) else line for line in lines]
+    return "\n".join([*(line for line in kept if line.strip().lower() not in _EMPTY), KEPT.line])
 
 
 def _kept(path: Path | None) -> dict[str, Start]:

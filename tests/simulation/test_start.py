@@ -57,8 +57,11 @@ def test_point_is_kept(known: tuple[Start, Path], monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(start_module, "isolated", searched)
     upper = CIRCUIT.replace(".save", ".nodeset v(x)=0.9\n.save")
     assert Starts(path).of(upper, (pytest.fail("looked at") for _ in range(1))) == start
-    with pytest.raises(AssertionError, match="searched again"):
-        Starts(path).of(upper.replace("1meg", "2meg"))
+    tighter = upper.replace(".save", ".options reltol=1e-6 vntol = 1e-9\n.save")
+    assert Starts(path).of(tighter) == start
+    for change in (("1meg", "2meg"), (".save", ".options reltol=1e-6 gmin=1e-9\n.save")):
+        with pytest.raises(AssertionError, match="searched again"):
+            Starts(path).of(upper.replace(*change))
 
 
 @pytest.mark.parametrize(
