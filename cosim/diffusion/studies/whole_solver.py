@@ -19,8 +19,8 @@ from cosim.diffusion.studies.waveforms import WHOLE
 CASES: dict[str, tuple[dict[str, Any], int]] = {
     "ODE": ({"equation": "ode"}, 500),
     "SDE": ({"equation": "sde"}, 100),
-    "epsilon ODE": (EPSILON["ODE"], 200),
-    "epsilon SDE": (EPSILON["SDE"], 60),
+    "epsilon ODE": (EPSILON["ODE"], 500),
+    "epsilon SDE": (EPSILON["SDE"], 100),
 }
 """Equation and network, and how many samples: two seconds of transistors each for an ODE, six for
 an SDE. Raise a number, and only what is missing is simulated."""
