@@ -1,7 +1,13 @@
 """How far generated samples are from the true distribution."""
 
+import itertools
+from statistics import fmean
+
 import numpy as np
 
+Edges = tuple[np.ndarray, ...]
+CELLS = 24
+"""Of a histogram along each coordinate."""
 NEIGHBOURS = 5
 KERNEL_UNITS = (0.05, 0.2, 0.8)
 
@@ -27,20 +33,37 @@ class HistogramKl:
 
     Points outside count in the cells at the border. Never negative; few samples raise it, so
     compare only numbers from equally many.
+
+    Args:
+        displacements: n, for the mean of n x n histograms, displaced by 1/n of a cell: a point
+            that moves by little then changes little, and not a cell's whole part.
     """
 
-    def __init__(self, true: np.ndarray, limit: float) -> None:
+    def __init__(self, true: np.ndarray, limit: float, displacements: int = 1) -> None:
         self._limit = limit
-        self._true = self._frequencies(true)
+        cell = 2 * limit / CELLS
+        grids = [_edges(limit, cell * n / displacements) for n in range(displacements)]
+        self._true = [
+            (edges, self._frequencies(true, edges)) for edges in itertools.product(grids, repeat=2)
+        ]
 
     def __call__(self, generated: np.ndarray) -> float:
         """Of samples [n, 2]."""
-        return _relative_entropy(self._frequencies(generated), self._true)
+        return fmean(
+            _relative_entropy(self._frequencies(generated, edges), true)
+            for edges, true in self._true
+        )
 
-    def _frequencies(self, points: np.ndarray) -> np.ndarray:
-        edges = np.linspace(-self._limit, self._limit, 25)
+    def _frequencies(self, points: np.ndarray, edges: Edges) -> np.ndarray:
         inside = np.clip(points, -self._limit, self._limit)
-        return np.histogramdd(inside, bins=[edges, edges])[0].ravel() / len(points) + 1e-10
+        return np.histogramdd(inside, bins=edges)[0].ravel() / len(points) + 1e-10
+
+
+def _edges(limit: float, moved: float) -> np.ndarray:
+    """Of cells over -limit..limit; of those that are moved down there is one more."""
+    if not moved:
+        return np.linspace(-limit, limit, CELLS + 1)
+    return np.linspace(-limit, limit + 2 * limit / CELLS, CELLS + 2) - moved
 
 
 def kl_histogram(generated: np.ndarray, true: np.ndarray, limit: float) -> float:

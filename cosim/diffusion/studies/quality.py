@@ -124,13 +124,13 @@ def true_ring(count: int = 100_000, seed: int = 10**6) -> np.ndarray:
 
 
 @cache
-def _of_ring() -> HistogramKl:
-    return HistogramKl(true_ring(), get_task("circle").plot_limit)
+def _of_ring(displacements: int) -> HistogramKl:
+    return HistogramKl(true_ring(), get_task("circle").plot_limit, displacements)
 
 
-def ring_kl(samples: np.ndarray) -> float:
-    """KL in nats of samples of the ring [n, 2] to `true_ring()`, in the histogram of its task."""
-    return _of_ring()(samples)
+def ring_kl(samples: np.ndarray, displacements: int = 1) -> float:
+    """KL in nats of samples of the ring [n, 2] to `true_ring()`, in the histograms of its task."""
+    return _of_ring(displacements)(samples)
 
 
 def problem_of(
