@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
 from cosim.diffusion.run import Run
-from cosim.diffusion.score.metrics import kl_histogram
 from cosim.diffusion.studies.baselines import NEAR
 from cosim.diffusion.studies.generation import MACRO
+from cosim.diffusion.studies.quality import DISPLACEMENTS, ring_kl
 from cosim.diffusion.studies.study import Beside, Finding, Workspace
 from cosim.diffusion.studies.waveforms import WHOLE
 from cosim.engine.isolated import analysed
@@ -116,10 +116,9 @@ def _kl_over_software(workspace: Workspace) -> dict[float, float]:
     }  # fmt: skip
     found = workspace.final_states(sweep)
     run = workspace.run("any", next(iter(sweep.values())))
-    true, limit = run.problem.true_samples(), run.problem.task.plot_limit
-    software = kl_histogram(run.problem.software_samples(), true, limit)
+    software = ring_kl(run.problem.software_samples(), DISPLACEMENTS)
     return {
-        second: kl_histogram(states, true, limit) / software
+        second: ring_kl(states, DISPLACEMENTS) / software
         for second, states in zip(shown, found.values(), strict=True)
     }
 

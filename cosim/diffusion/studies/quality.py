@@ -123,6 +123,11 @@ def true_ring(count: int = 100_000, seed: int = 10**6) -> np.ndarray:
     return np.asarray(drawn.double())
 
 
+DISPLACEMENTS = 4
+"""Of the histograms in which circuits are compared: they move samples by a hundredth to a tenth of
+a cell, and in one histogram what crosses an edge by chance is most of the difference."""
+
+
 @cache
 def _of_ring(displacements: int) -> HistogramKl:
     return HistogramKl(true_ring(), get_task("circle").plot_limit, displacements)

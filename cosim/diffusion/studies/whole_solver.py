@@ -12,7 +12,7 @@ import numpy as np
 
 from cosim.diffusion.studies.generation import BOOTSTRAPS, MACRO, bootstrap_interval
 from cosim.diffusion.studies.kept import PROJECT_DATA, kept_states
-from cosim.diffusion.studies.quality import EPSILON, ring_kl, software
+from cosim.diffusion.studies.quality import DISPLACEMENTS, EPSILON, ring_kl, software
 from cosim.diffusion.studies.study import Finding, Workspace
 from cosim.diffusion.studies.waveforms import WHOLE
 
@@ -26,9 +26,6 @@ CASES: dict[str, tuple[dict[str, Any], int]] = {
 an SDE. Raise a number, and only what is missing is simulated."""
 
 LEVELS = {"macro": MACRO, "transistor": WHOLE}
-DISPLACEMENTS = 4
-"""Of the histograms in which pairs are compared: transistors move samples by a thirtieth of a cell,
-and in one histogram what crosses an edge by chance is most of the difference."""
 
 
 def macro_prediction(workspace: Workspace) -> Finding:
