@@ -11,9 +11,12 @@ import time
 import pytest
 
 from cosim.diffusion.config import parse
+from cosim.diffusion.plan import Plan
 from cosim.diffusion.run import Run
+from cosim.diffusion.studies.waveforms import WHOLE
 from cosim.engine.ensemble import run_ensemble
 from cosim.engine.worker import Finished, Simulation, WorkerPool
+from cosim.simulation.start import Starts
 from tests.benchmarks.recording import record
 
 SAMPLES = 64
@@ -71,3 +74,29 @@ def test_ensemble_speed() -> None:
         },
     )
     assert median(start_up) <= ASKED_START_UP
+
+
+@pytest.mark.benchmark
+@pytest.mark.timeout(1200)
+def test_whole_solver_on_two_processes() -> None:
+    """Of transistors: the operating point is found before, for all."""
+    values = {"name": "speed", "task": "circle", **WHOLE, "ensemble": {"samples": SAMPLES}}
+    simulations = list(Plan(parse(values, "the benchmark")).simulations(Starts(None, 600.0)))
+    load = os.getloadavg()[0]
+    with WorkerPool(1, timeout_second=60) as one, WorkerPool(2, timeout_second=60) as two:
+        for pool in (one, two):
+            timed(pool, simulations[:2])
+        pairs = [(timed(one, simulations)[0], timed(two, simulations)[0]) for _ in range(2)]
+    speedup = statistics.median(alone / both for alone, both in pairs)
+    record(
+        "whole_solver_on_two_processes",
+        {
+            "samples": SAMPLES,
+            "load_average_before": load,
+            "one_process_second": [alone for alone, _ in pairs],
+            "two_processes_second": [both for _, both in pairs],
+            "speedup": speedup,
+            "speedup_asked": ASKED_SPEEDUP,
+        },
+    )
+    assert speedup >= ASKED_SPEEDUP
