@@ -35,7 +35,7 @@ DEVICES: dict[str, dict[str, str]] = {
     "relu": {
         "op_amp_relu": "bias sink cascode_bias_n cascode_bias_p tail pair_plus sink_plus "
         "mirror_plus cascode_n_minus cascode_p_minus",
-        "relu_clamped": "pass",
+        "relu_clamped": "pass clamp clamp_upper clamp_lower",
     },
     "relu_diode": {
         "op_amp_rectifier": "bias tail pair_minus mirror output source",
@@ -62,8 +62,8 @@ DEVICES: dict[str, dict[str, str]] = {
 """Devices of each block: W and L by turns are raised by 5 %, every second one is left out."""
 
 WIDEST = frozenset(
-    {"relu_clamped/Xpass", "relu_diode/Xforward", "multiplier_gilbert/Xpair_plus"}
-    | {"multiplier_gilbert/Xpair_minus"}
+    {"relu_clamped/Xpass", "relu_clamped/Xclamp_upper", "relu_diode/Xforward"}
+    | {"multiplier_gilbert/Xpair_plus", "multiplier_gilbert/Xpair_minus"}
 )
 """As wide as the process has models for, so that W is lowered."""
 
@@ -73,7 +73,8 @@ VALUES: dict[str, str] = {
     "folded_cascode": "op_amp_folded_cascode/Rbias Cload",
     "integrator": "op_amp_transistor/Rbias integrator/Cint integrator/Rinitial "
     "integrator/Rfeedback Rin",
-    "relu": "op_amp_relu/Rbias relu_clamped/Cmiller relu_clamped/Rhold relu_clamped/Crow Rrow",
+    "relu": "op_amp_relu/Rbias relu_clamped/Cmiller relu_clamped/Rhold relu_clamped/Rclamp "
+    "relu_clamped/Crow Rrow",
     "relu_diode": "op_amp_rectifier/Rbias op_amp_rectifier/Cmiller op_amp_rectifier/Rnulling "
     "relu_diode/Rinverter_in relu_diode/Rrectifier_feedback relu_diode/Crow Rrow",
     "transimpedance": "op_amp_column_transistor/Rbias op_amp_column_transistor/Cmiller "
