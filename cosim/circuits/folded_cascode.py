@@ -18,7 +18,8 @@ from cosim.circuits.opamp import (
     NODES,
     OpAmpSpec,
     OpAmpTopology,
-    width,
+    bias_resistance,
+    widths,
 )
 from cosim.netlist.netlist import comment, quantity
 from cosim.process.process import LENGTH_METRE, PAIR_GM_OVER_ID, Process
@@ -73,11 +74,11 @@ def _describe(netlist: SubCircuit, spec: OpAmpSpec) -> None:
 
 def _add_bias(netlist: SubCircuit, spec: OpAmpSpec, process: Process) -> None:
     """One current down a resistor, copied to the diodes that set the four gate voltages."""
-    current, length = pair_current(spec), LENGTH_METRE
-    n_source, p_source = width(current, process.MIRROR), width(current, process.SOURCE)
-    nfet, pfet = process.nfet, process.pfet
-    bias = (spec.supply_volt - process.SOURCE.gate_source_volt) / current
-    netlist.R("bias", "bias", "vss", f"{bias:.6g}")
+    current = pair_current(spec)
+    _, n_source, p_source = widths(current, process)
+    length, nfet, pfet = LENGTH_METRE, process.nfet, process.pfet
+    ohm = bias_resistance(spec.supply_volt, current, process)
+    netlist.R("bias", "bias", "vss", f"{ohm:.6g}")
     pfet(netlist, "bias", ("bias", "bias", "vdd", "vdd"), p_source, length)
     pfet(netlist, "copy_sink", ("sink", "bias", "vdd", "vdd"), p_source, length)
     nfet(netlist, "sink", ("sink", "sink", "vss", "vss"), n_source, length)
@@ -95,13 +96,8 @@ def _add_bias(netlist: SubCircuit, spec: OpAmpSpec, process: Process) -> None:
 
 def _add_stage(netlist: SubCircuit, spec: OpAmpSpec, process: Process) -> None:
     """An input pair, folded into n-channel current sinks."""
-    current, length = pair_current(spec), LENGTH_METRE
-    pair, n_source, p_source = (
-        width(current, process.PAIR),
-        width(current, process.MIRROR),
-        width(current, process.SOURCE),
-    )
-    nfet, pfet = process.nfet, process.pfet
+    pair, n_source, p_source = widths(pair_current(spec), process)
+    length, nfet, pfet = LENGTH_METRE, process.nfet, process.pfet
     pfet(netlist, "tail", ("tail", "bias", "vdd", "vdd"), p_source, length, 2)
     pfet(netlist, "pair_plus", ("fold_plus", "non_inverting", "tail", "vdd"), pair, length)
     pfet(netlist, "pair_minus", ("fold_minus", "inverting", "tail", "vdd"), pair, length)

@@ -23,6 +23,7 @@ from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.opamp import (
     OpAmpSpec,
     TransistorOpAmp,
+    bias_resistance,
     width,
 )
 from cosim.netlist.netlist import comment, quantity
@@ -132,7 +133,7 @@ class GilbertMultiplier(SubCircuit):
         source = width(spec.tail_ampere, process.SOURCE) * TAIL_LENGTH_METRE / LENGTH_METRE
         pair = width(spec.tail_ampere, process.PAIR)
         quad = width(spec.tail_ampere / 2, process.PAIR)
-        bias_ohm = (spec.op_amp.supply_volt - process.SOURCE.gate_source_volt) / spec.tail_ampere
+        bias_ohm = bias_resistance(spec.op_amp.supply_volt, spec.tail_ampere, process)
         self.R("bias", "bias", "vss", f"{bias_ohm:.6g}")
         pfet(self, "bias", ("bias", "bias", "vdd", "vdd"), source, TAIL_LENGTH_METRE)
         for side, gate in (("plus", "b"), ("minus", "analog_ground")):

@@ -94,15 +94,22 @@ def nulling_resistance(spec: OpAmpSpec) -> float:
     return 2.0 / output_transconductance(spec)
 
 
-def bias_resistance(spec: OpAmpSpec, process: Process) -> float:
-    """Ohm, from the supply less one gate-source voltage, for one pair current."""
-    return (spec.supply_volt - process.SOURCE.gate_source_volt) / pair_current(spec)
+def bias_resistance(supply_volt: float, current_ampere: float, process: Process) -> float:
+    """Ohm, from the supply less one gate-source voltage."""
+    return (supply_volt - process.SOURCE.gate_source_volt) / current_ampere
 
 
 def width(current_ampere: float, point: DesignPoint) -> float:
     """Width in metre of a transistor of the design's length, on a grid of 10 nm."""
     squares = current_ampere / point.current_per_square_ampere
     return round(squares * LENGTH_METRE, 8)
+
+
+def widths(current_ampere: float, process: Process) -> tuple[float, float, float]:
+    """Of a transistor of a pair, of a mirror and of a current source, for one current."""
+    points = (process.PAIR, process.MIRROR, process.SOURCE)
+    pair, mirror, source = (width(current_ampere, point) for point in points)
+    return pair, mirror, source
 
 
 class TransistorOpAmp(SubCircuit):
@@ -142,19 +149,16 @@ def _describe(netlist: SubCircuit, spec: OpAmpSpec) -> None:
 
 
 def _add_bias(netlist: SubCircuit, spec: OpAmpSpec, process: Process) -> None:
-    source = width(pair_current(spec), process.SOURCE)
-    netlist.R("bias", "bias", "vss", f"{bias_resistance(spec, process):.6g}")
+    current = pair_current(spec)
+    source = width(current, process.SOURCE)
+    ohm = bias_resistance(spec.supply_volt, current, process)
+    netlist.R("bias", "bias", "vss", f"{ohm:.6g}")
     process.pfet(netlist, "bias", ("bias", "bias", "vdd", "vdd"), source, LENGTH_METRE)
 
 
 def _add_stages(netlist: SubCircuit, spec: OpAmpSpec, process: Process) -> None:
-    current, units = pair_current(spec), output_units(spec)
-    pair, mirror, source = (
-        width(current, process.PAIR),
-        width(current, process.MIRROR),
-        width(current, process.SOURCE),
-    )
-    length = LENGTH_METRE
+    pair, mirror, source = widths(pair_current(spec), process)
+    length, units = LENGTH_METRE, output_units(spec)
     nfet, pfet = process.nfet, process.pfet
     pfet(netlist, "tail", ("tail", "bias", "vdd", "vdd"), source, length, 2)
     pfet(netlist, "pair_minus", ("mirror", "inverting", "tail", "vdd"), pair, length)

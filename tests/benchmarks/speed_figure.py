@@ -10,18 +10,18 @@ from matplotlib.axes import Axes
 
 from cosim.report.figures import save_figure
 from tests.benchmarks.recording import RESULTS
+from tests.benchmarks.test_step_cost import ASKED
+from tests.benchmarks.test_transistor_speed import LONGEST_SECOND
 
 FIGURES = RESULTS.parent / "figures"
 Results = dict[str, Any]
 COLOURS = {"klu": "tab:blue", "sparse": "tab:orange"}
 OVER_LINES = {"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none"}
-ASKED_SECOND = {"ode": 3.0, "sde": 10.0}
-ASKED_RATIO = {"transistor": 2.0, "ideal": 3.0}
 
 
 def draw_samples(results: Results, axis: Axes) -> None:
     """CPU time of a sample of the whole solver before and now."""
-    for row, (equation, asked) in enumerate(ASKED_SECOND.items()):
+    for row, (equation, asked) in enumerate(LONGEST_SECOND.items()):
         measured = results[f"transistor_speed.{equation}"]
         for shift, when, colour in ((0.2, "before", "0.6"), (-0.2, "now", "tab:blue")):
             second = measured[when]["sample_cpu_second"]
@@ -30,12 +30,9 @@ def draw_samples(results: Results, axis: Axes) -> None:
             said = f"{second:.3g} s, {points} points"
             axis.text(second * 1.08, row + shift, said, va="center", bbox=OVER_LINES)
         axis.plot([asked, asked], [row - 0.45, row + 0.45], "k", label=None if row else "asked")
-    times = [
-        f"{results[f'transistor_speed.{one}']['times_faster']:.1f} times" for one in ("ode", "sde")
-    ]
+    times = {one: results[f"transistor_speed.{one}"]["times_faster"] for one in LONGEST_SECOND}
     axis.set_yticks(
-        range(2),
-        [f"{one.upper()}\n{faster}" for one, faster in zip(ASKED_SECOND, times, strict=True)],
+        range(2), [f"{one.upper()}\n{faster:.1f} times" for one, faster in times.items()]
     )
     axis.set(xscale="log", xlim=(0.3, 1000), xlabel="CPU seconds (one process, its start included)")
     axis.set_title("A sample of the whole ring solver of transistors")
@@ -44,7 +41,7 @@ def draw_samples(results: Results, axis: Axes) -> None:
 
 def draw_step(results: Results, axis: Axes) -> None:
     """An accepted point in lockstep over plain ngspice's, at equal points."""
-    for row, (op_amp, asked) in enumerate(ASKED_RATIO.items()):
+    for row, (op_amp, asked) in enumerate(ASKED.items()):
         measured = results[f"step_cost.{op_amp}"]
         plain, ours = measured["plain_microsecond"], measured["lockstep_microsecond"]
         start = measured["of_that_start_microsecond"]
@@ -58,7 +55,7 @@ def draw_step(results: Results, axis: Axes) -> None:
         )
         said = f"{ours:.0f} us, {ours / plain:.2f} times"
         axis.text(ours + 2, row - 0.2, said, va="center", bbox=OVER_LINES)
-    axis.set_yticks(range(2), [f"{one} op-amps" for one in ASKED_RATIO])
+    axis.set_yticks(range(2), [f"{one} op-amps" for one in ASKED])
     axis.set(xlim=(0, 190), xlabel="us of CPU an accepted point")
     axis.set_title("A step of the main job")
     axis.legend(fontsize="small", loc="upper right")
@@ -94,8 +91,8 @@ def curves(name: str, title: str, *shown: tuple[str, str, str]) -> Callable[[Res
 
 def caption(results: Results) -> str:
     """With what loads and conditions it was measured under."""
-    loads = [results[f"transistor_speed.{one}"]["load"] for one in ASKED_SECOND]
-    loads += [results[f"step_cost.{one}"]["load"] for one in ASKED_RATIO]
+    loads = [results[f"transistor_speed.{one}"]["load"] for one in LONGEST_SECOND]
+    loads += [results[f"step_cost.{one}"]["load"] for one in ASKED]
     arrays = results["scale_array.klu"]["sizes"]
     networks = results["scale_network.klu"]["sizes"]
     loads += [one["load"] for one in (*arrays.values(), *networks.values())]

@@ -80,7 +80,7 @@ def test_ensemble_speed() -> None:
 @pytest.mark.timeout(1200)
 def test_whole_solver_on_two_processes() -> None:
     """Of transistors: the operating point is found before, for all."""
-    values = {"name": "speed", "task": "circle", **WHOLE, "ensemble": {"samples": SAMPLES}}
+    values = {"name": "speed", **WHOLE, "ensemble": {"samples": SAMPLES}}
     simulations = list(Plan(parse(values, "the benchmark")).simulations(Starts(None, 600.0)))
     load = os.getloadavg()[0]
     with WorkerPool(1, timeout_second=60) as one, WorkerPool(2, timeout_second=60) as two:

@@ -15,7 +15,7 @@ from cosim.diffusion.studies.waveforms import WHOLE
 from cosim.engine.worker import WorkerPool
 from cosim.simulation.start import Starts
 from tests.benchmarks.recording import record
-from tests.benchmarks.test_transistor_speed import HAND_OVER_SECOND
+from tests.benchmarks.test_transistor_speed import HAND_OVER_SECOND, NUMERICAL_PERCENT
 
 CLASSES: dict[str, dict[str, Any]] = {
     "torch": {},
@@ -23,8 +23,6 @@ CLASSES: dict[str, dict[str, Any]] = {
     "transistors": WHOLE,
     "transistors_sde": {**WHOLE, "equation": "sde"},
 }
-LARGEST_PERCENT = {"ode": 0.05, "sde": 0.5}
-"""Of range, by equation: the numerical error that `standard` may have."""
 
 
 def solved(sections: dict[str, Any], preset: Preset) -> dict[str, Any]:
@@ -70,5 +68,5 @@ def test_error_of_the_presets(name: str) -> None:
         percent = float(100 * away / np.ptp(tight["states"]))
         measured[str(preset)] = run["cost"] | {"numerical_error_percent": percent}
     record(f"accuracy_presets_{name}", measured)
-    largest = LARGEST_PERCENT[CLASSES[name].get("equation", "ode")]
+    largest = NUMERICAL_PERCENT[CLASSES[name].get("equation", "ode")]
     assert measured["standard"]["numerical_error_percent"] <= largest

@@ -14,6 +14,7 @@ import pytest
 
 from cosim.diffusion.config import parse
 from cosim.diffusion.plan import Plan
+from cosim.diffusion.studies.waveforms import WHOLE
 from cosim.engine.isolated import isolated
 from cosim.engine.library import find_library, probe
 from cosim.engine.worker import Simulation, WorkerPool
@@ -80,13 +81,7 @@ def test_score_network_of_transistors(width: int, solver: str) -> None:
 @pytest.mark.parametrize("equation", ["ode", "sde"])
 def test_solver_of_the_whole_ring(equation: str, tmp_path: Path) -> None:
     """CPU time of a sample by either, one after the other; what `KLU_NODES` is chosen by."""
-    values = {
-        "name": "solvers",
-        "task": "circle",
-        "score": "analog",
-        "equation": equation,
-        "fidelity": {"all": "transistor"},
-    }
+    values = {"name": "solvers", **WHOLE, "equation": equation}
     starts = Starts(tmp_path / "points.json", LONGEST_SECOND)
     klu = next(iter(Plan(parse(values, "the benchmark")).simulations(starts)))
     sparse = replace(klu, netlist=klu.netlist.replace(".options bypass=1 klu", ".options bypass=1"))

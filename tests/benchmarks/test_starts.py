@@ -13,6 +13,7 @@ import pytest
 
 from cosim.diffusion.config import parse
 from cosim.diffusion.plan import Plan
+from cosim.diffusion.studies.waveforms import WHOLE
 from cosim.engine.worker import WorkerPool
 from cosim.process.gf180mcu import GF180MCU
 from cosim.simulation.start import Starts
@@ -34,10 +35,8 @@ def test_every_start_is_at_the_confirmed_point(corner: str, equation: str, tmp_p
     for celsius in CELSIUS:
         values = {
             "name": "starts",
-            "task": "circle",
-            "score": "analog",
+            **WHOLE,
             "equation": equation,
-            "fidelity": {"all": "transistor"},
             "process": {"corner": corner, "temperature_celsius": celsius},
             "ensemble": {"samples": SAMPLES},
         }

@@ -13,6 +13,7 @@ from matplotlib.image import imread
 from cosim.diffusion.config import merge, parse
 from cosim.diffusion.run import Run
 from cosim.diffusion.score.compiled import CompiledScore
+from cosim.diffusion.studies import circuit_quality, whole_solver
 from cosim.diffusion.studies.chips import (
     CHIPS,
     OFFSETS_VOLT,
@@ -21,14 +22,13 @@ from cosim.diffusion.studies.chips import (
     solves,
 )
 from cosim.diffusion.studies.chips import SAMPLES as CHIP_SAMPLES
-from cosim.diffusion.studies.circuit_quality import SIMULATED, tables_of
 from cosim.diffusion.studies.digital import digital_energy, operations
 from cosim.diffusion.studies.figures import FIGURES, STUDIES, find_figures, gallery
 from cosim.diffusion.studies.generation import bootstrap_interval
 from cosim.diffusion.studies.kept import PROJECT_DATA, kept_key, kept_states
 from cosim.diffusion.studies.quality import SAMPLES, true_ring
 from cosim.diffusion.studies.study import Beside, Finding, Workspace
-from cosim.diffusion.studies.whole_solver import CASES, LEVELS, paired_interval
+from cosim.diffusion.studies.whole_solver import paired_interval
 from cosim.diffusion.trimming import INSTANTS
 from cosim.engine.worker import WorkerPool
 from cosim.errors import ConfigurationError
@@ -271,14 +271,13 @@ def test_chips_cover_both_ranges() -> None:
 
 
 KEPT = {
-    f"circle_epsilon_{equation.lower()}_{op_amp}":
-        (tables_of(equation, op_amp, 0, SAMPLES), seeds, SAMPLES)
-    for (equation, op_amp), seeds in SIMULATED.items()
+    circuit_quality.name_of(equation, op_amp):
+        (circuit_quality.tables_of(equation, op_amp, 0, SAMPLES), seeds, SAMPLES)
+    for (equation, op_amp), seeds in circuit_quality.SIMULATED.items()
 } | {
-    f"whole_{case.replace(' ', '_').lower()}_{level}":
-        ({"task": "circle", **tables, **blocks, "ensemble": {"samples": samples}}, 1, samples)
-    for case, (tables, samples) in CASES.items()
-    for level, blocks in LEVELS.items()
+    whole_solver.name_of(case, level): (whole_solver.tables_of(case, level, samples), 1, samples)
+    for case, (_, samples) in whole_solver.CASES.items()
+    for level in whole_solver.LEVELS
 } | {
     f"chips/{level}_0_before":
         (merge(chip_tables(0, level), {"ensemble": {"samples": CHIP_SAMPLES}}), 1, CHIP_SAMPLES)

@@ -20,6 +20,7 @@ from cosim.circuits.opamp import OpAmpSpec, op_amp
 from cosim.diffusion.circuit.lags import Lags, score_lag
 from cosim.diffusion.circuit.mapped_score import map_score
 from cosim.diffusion.circuit.mapping import MappedNetwork, frozen
+from cosim.diffusion.circuit.nodes import SCORE_PARTS
 from cosim.diffusion.circuit.score_network import score_blocks
 from cosim.diffusion.circuit.score_source import AnalogScore, ScoreSource
 from cosim.diffusion.circuit.solver import Solver
@@ -126,8 +127,7 @@ class Design:
             spec = MultiplierSpec.of_supply(config.scaling.supply_volt)
             lag = multiplier_lag(spec, -1.0, self.process.QUAD_FACTOR)
         lags = {"state": lag}
-        kinds = ("score", "unconditional")
-        for kind, network in zip(kinds, self._mapped, strict=False):
+        for kind, network in zip(SCORE_PARTS, self._mapped, strict=False):
             layers = network.layers[:-1] if config.score == "split" else network.layers
             lags[kind] = lag + score_lag(layers, config.fidelity)
         return Lags(lags)

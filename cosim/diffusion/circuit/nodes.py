@@ -2,6 +2,9 @@
 
 from cosim.netlist.netlist import Signal
 
+SCORE_PARTS = ("score", "unconditional")
+"""Kinds of the integrators' inputs that carry a score; with guidance the second is that without the
+condition."""
 SCORE_RATE = "score_rate"
 """beta / (4 sigma), of a network whose output is to be divided by sigma."""
 
@@ -17,7 +20,7 @@ def state_node(index: int) -> str:
 
 def score_node(index: int | str, part: int = 0) -> str:
     """Raw score, before the output gain; part 1 is that without the condition."""
-    return f"{('score', 'unconditional')[part]}_{index}"
+    return f"{SCORE_PARTS[part]}_{index}"
 
 
 def activation_node(unit: int) -> str:

@@ -39,6 +39,7 @@ from cosim.circuits.summing import SummingInput, input_resistances
 from cosim.circuits.voltage_reference import VoltageReferenceSpec, add_reference
 from cosim.diffusion.circuit.lags import Lags
 from cosim.diffusion.circuit.nodes import (
+    SCORE_PARTS,
     SCORE_RATE_SIGNAL,
     initial_source,
     noise_signals,
@@ -231,7 +232,7 @@ class Solver:
         drift = self.output_gain * (1 if noise is None else 2)
         rate, scale = self._schedule.score_rate_node, 1 if self.deviation is None else 2
         for part, weight in enumerate(self.score_weights):
-            kind = ("score", "unconditional")[part]
+            kind = SCORE_PARTS[part]
             gains[kind] = weight * drift * scale
             factors[kind] = (rate, partial(score_node, part=part))
         if noise is not None:

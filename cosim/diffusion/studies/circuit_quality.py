@@ -31,6 +31,11 @@ SIMULATED = {("ODE", "transistor"): 20, ("SDE", "transistor"): 20}
 """Seeds by equation and op-amps; raise a number, and only what is missing is simulated."""
 
 
+def name_of(equation: str, op_amp: str) -> str:
+    """Where its samples are kept."""
+    return f"circle_epsilon_{equation.lower()}_{op_amp}"
+
+
 def tables_of(equation: str, op_amp: str, seed: int, samples: int) -> dict[str, Any]:
     """A run of the network that predicts the noise."""
     return {
@@ -59,7 +64,7 @@ def circuit_quality(workspace: Workspace) -> Finding:
             if which == equation:
                 seeds = workspace.size(wanted, 1)
                 clouds[f"{op_amp} op-amps"] = kept_states(
-                    workspace, f"circle_epsilon_{equation.lower()}_{op_amp}",
+                    workspace, name_of(equation, op_amp),
                     [tables_of(equation, op_amp, seed, samples) for seed in range(seeds)], folder,
                 )  # fmt: skip
         by_seed = {

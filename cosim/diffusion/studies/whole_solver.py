@@ -22,10 +22,20 @@ CASES: dict[str, tuple[dict[str, Any], int]] = {
     "epsilon ODE": (EPSILON["ODE"], 500),
     "epsilon SDE": (EPSILON["SDE"], 100),
 }
-"""Equation and network, and how many samples: two seconds of transistors each for an ODE, six for
-an SDE. Raise a number, and only what is missing is simulated."""
+"""Equation and network, and how many samples: a second of transistors each for an ODE, three for an
+SDE. Raise a number, and only what is missing is simulated."""
 
 LEVELS = {"macro": MACRO, "transistor": WHOLE}
+
+
+def name_of(case: str, level: str) -> str:
+    """Where a case's samples are kept."""
+    return f"whole_{case.replace(' ', '_').lower()}_{level}"
+
+
+def tables_of(case: str, level: str, samples: int) -> dict[str, Any]:
+    """The run of a case."""
+    return {"task": "circle", **CASES[case][0], **LEVELS[level], "ensemble": {"samples": samples}}
 
 
 def macro_prediction(workspace: Workspace) -> Finding:
@@ -33,18 +43,10 @@ def macro_prediction(workspace: Workspace) -> Finding:
     folder = workspace.folder / "data" if workspace.quick else PROJECT_DATA
     figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
     rows: list[dict[str, Any]] = []
-    for place, (case, (tables, whole)) in enumerate(CASES.items()):
-        runs = {
-            level: {
-                "task": "circle", **tables, **blocks,
-                "ensemble": {"samples": workspace.size(whole, 4)},
-            }
-            for level, blocks in LEVELS.items()
-        }  # fmt: skip
+    for place, (case, (_, whole)) in enumerate(CASES.items()):
+        runs = {level: tables_of(case, level, workspace.size(whole, 4)) for level in LEVELS}
         clouds = {
-            level: kept_states(
-                workspace, f"whole_{case.replace(' ', '_').lower()}_{level}", [run], folder
-            )[0]
+            level: kept_states(workspace, name_of(case, level), [run], folder)[0]
             for level, run in runs.items()
         }
         run = workspace.run("software", runs["macro"])
