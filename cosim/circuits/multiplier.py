@@ -7,7 +7,9 @@ quad, driven by a fraction 1/D of a; the difference of its output currents is
     i_out = K (gm/I_D) i v_a / D,      K = 1 in weak inversion, 1/2 in strong inversion,
 
 because gm follows I in the one and sqrt(I) in the other. Two load resistors and an op-amp as
-difference amplifier turn it into v_out = +- i_out R_load R_2 / (R_load + R_1).
+difference amplifier turn it into v_out = +- i_out R_load R_2 / (R_load + R_1). Its output stage
+has no current to spare at rest: what R_2 takes there, and what the stage's own current source lacks,
+would be an offset of the op-amp. A resistor from the supply gives both.
 
 All fidelities have the nodes a, b, out, analog_ground, vdd, vss.
 Source: B. Gilbert, IEEE JSSC 3(4), 1968; Gray, Hurst, Lewis and Meyer, Analysis and Design of
@@ -24,12 +26,18 @@ from cosim.circuits.opamp import (
     OpAmpSpec,
     TransistorOpAmp,
     bias_resistance,
+    output_units,
+    pair_current,
     width,
 )
 from cosim.netlist.netlist import comment, quantity
 from cosim.process.process import LENGTH_METRE, PAIR_GM_OVER_ID, Process
 
 NODES = ("a", "b", "out", "analog_ground", "vdd", "vss")
+
+OUTPUT_IMBALANCE = 0.018
+"""What the current source of the op-amp's output stage lacks at half the supply, as a part of its
+current; GF180MCU, typical, 27 C, from an operating point."""
 
 # Long, so that the tail currents depend little on b, which their drains follow.
 TAIL_LENGTH_METRE = 3e-6
@@ -76,6 +84,20 @@ def output_resistance(spec: MultiplierSpec, gain: float, quad_factor: float) -> 
     """R_2 in ohm for a gain."""
     transresistance = abs(gain) / conversion(spec, quad_factor)
     return transresistance * (spec.load_ohm + spec.difference_ohm) / spec.load_ohm
+
+
+def balance_resistance(spec: MultiplierSpec, output_ohm: float) -> float:
+    """From the supply to the output, in ohm: without it the op-amp's first stage would have to
+    drive what the output stage lacks at rest.
+
+    Args:
+        output_ohm: R_2, from the output at half the supply to the difference amplifier's input.
+    """
+    half_volt = spec.op_amp.supply_volt / 2
+    series = spec.difference_ohm + output_ohm
+    load_volt = (spec.tail_ampere + half_volt / series) / (1 / spec.load_ohm + 1 / series)
+    stage_ampere = output_units(spec.op_amp) * pair_current(spec.op_amp)
+    return half_volt / ((half_volt - load_volt) / series + OUTPUT_IMBALANCE * stage_ampere)
 
 
 def lag_second(spec: MultiplierSpec, gain: float, quad_factor: float) -> float:
@@ -165,6 +187,7 @@ class GilbertMultiplier(SubCircuit):
             self.R(load, load, "vss", spec.load_ohm)
             self.R(f"difference_{load}", load, node, spec.difference_ohm)
             self.R(f"out_{load}", node, end, f"{out_ohm:.6g}")
+        self.R("balance", "vdd", "out", f"{balance_resistance(spec, out_ohm):.6g}")
         self.X("op_amp", op_amp.name, "non_inverting", "inverting", "out", "vdd", "vss")
 
 
