@@ -8,8 +8,8 @@ quad, driven by a fraction 1/D of a; the difference of its output currents is
 
 because gm follows I in the one and sqrt(I) in the other. Two load resistors and an op-amp as
 difference amplifier turn it into v_out = +- i_out R_load R_2 / (R_load + R_1). Its output stage
-has no current to spare at rest: what R_2 takes there, and what the stage's own current source lacks,
-would be an offset of the op-amp. A resistor from the supply gives both.
+has no current to spare at rest: what R_2 takes there, and what the stage's own current source
+lacks, would be an offset of the op-amp. A resistor from the supply gives both.
 
 All fidelities have the nodes a, b, out, analog_ground, vdd, vss.
 Source: B. Gilbert, IEEE JSSC 3(4), 1968; Gray, Hurst, Lewis and Meyer, Analysis and Design of
