@@ -83,7 +83,7 @@ VALUES: dict[str, str] = {
     "multiplier": "op_amp_difference/Rbias op_amp_difference/Cmiller op_amp_difference/Rnulling "
     "multiplier_gilbert/Rbias multiplier_gilbert/Rdegeneration multiplier_gilbert/Rdivider_a "
     "multiplier_gilbert/Rload_plus multiplier_gilbert/Rdifference_load_minus "
-    "multiplier_gilbert/Rout_load_minus",
+    "multiplier_gilbert/Rout_load_minus multiplier_gilbert/Rbalance",
     "voltage_reference": "op_amp_bandgap/Rbias op_amp_bandgap/Cmiller op_amp_reference/Rbias "
     "op_amp_reference/Cmiller reference_bandgap/Rsingle reference_bandgap/Rmany "
     "reference_bandgap/Rdifference reference_bandgap/Rfeedback reference_bandgap/Rstart",
