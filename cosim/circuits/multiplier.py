@@ -9,7 +9,8 @@ quad, driven by a fraction 1/D of a; the difference of its output currents is
 because gm follows I in the one and sqrt(I) in the other. Two load resistors and an op-amp as
 difference amplifier turn it into v_out = +- i_out R_load R_2 / (R_load + R_1). Its output stage
 has no current to spare at rest: what R_2 takes there, and what the stage's own current source
-lacks, would be an offset of the op-amp. A resistor from the supply gives both.
+lacks, would be an offset of the op-amp. A resistor from the supply gives both. gm/I_D falls with
+the temperature, so the load resistors are n-well, which rise with it.
 
 All fidelities have the nodes a, b, out, analog_ground, vdd, vss.
 Source: B. Gilbert, IEEE JSSC 3(4), 1968; Gray, Hurst, Lewis and Meyer, Analysis and Design of
@@ -38,6 +39,10 @@ NODES = ("a", "b", "out", "analog_ground", "vdd", "vss")
 OUTPUT_IMBALANCE = 0.018
 """What the current source of the op-amp's output stage lacks at half the supply, as a part of its
 current; GF180MCU, typical, 27 C, from an operating point."""
+
+N_WELL = "tc1=2.285e-3 tc2=9.78e-6"
+"""Temperature coefficients of a resistor in the n-well, per kelvin and its square; those of
+GF180MCU's model `nwell`."""
 
 # Long, so that the tail currents depend little on b, which their drains follow.
 TAIL_LENGTH_METRE = 3e-6
@@ -184,7 +189,7 @@ class GilbertMultiplier(SubCircuit):
             ("load_plus", "non_inverting", "analog_ground"),
             ("load_minus", "inverting", "out"),
         ):
-            self.R(load, load, "vss", spec.load_ohm)
+            self.R(load, load, "vss", spec.load_ohm, raw_spice=N_WELL)
             self.R(f"difference_{load}", load, node, spec.difference_ohm)
             self.R(f"out_{load}", node, end, f"{out_ohm:.6g}")
         self.R("balance", "vdd", "out", f"{balance_resistance(spec, out_ohm):.6g}")

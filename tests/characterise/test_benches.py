@@ -84,6 +84,14 @@ def test_multiplier_multiplies_in_four_quadrants(fidelity: Fidelity) -> None:
         assert np.abs(out + a * b).max() < 0.02 * 0.4**2
 
 
+@pytest.mark.parametrize("celsius", [-40.0, 125.0])
+def test_multiplier_keeps_its_gain_over_temperature(celsius: float) -> None:
+    """With load resistors that do not follow it, 19 % more and less."""
+    condition = Condition("typical", celsius, 3.3, Fidelity.TRANSISTOR, None)
+    gain = measure("multiplier", condition).measured.values["gain_per_volt"]
+    assert gain == pytest.approx(-1.0, abs=0.08)
+
+
 @pytest.mark.parametrize("gain", [-2.0, -1.0, 0.5])
 def test_multiplier_has_no_systematic_offset(gain: float) -> None:
     """Without its balance resistor 50 to 90 uV, of 200 that make 1 % of the solver's range."""

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 from cosim.characterise.benches import BENCHES
+from cosim.characterise.datasheet.circuit import fingerprints
 from cosim.characterise.datasheet.file import read_datasheet
 from cosim.characterise.datasheet.judging import judged
 from cosim.characterise.datasheet.measuring import measure_task
 from cosim.characterise.datasheet.tasks import tasks
+from cosim.circuits import multiplier
 
 SHEETS = sorted((Path(__file__).parents[2] / "results" / "datasheets").glob("*.toml"))
 
@@ -35,6 +37,15 @@ def test_typical_limits_are_what_the_design_promises(path: Path) -> None:
     }
     for measure, value in promised.items():
         assert stated[measure] == pytest.approx(value, rel=1e-3)
+
+
+def test_results_of_another_circuit_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block's generator is code, which the file does not name."""
+    sheet = read_datasheet(next(path for path in SHEETS if path.stem == "multiplier"))
+    before = fingerprints(sheet)
+    assert fingerprints(sheet) == before
+    monkeypatch.setattr(multiplier, "OUTPUT_IMBALANCE", 0.02)
+    assert fingerprints(sheet) != before
 
 
 def test_there_are_sheets() -> None:

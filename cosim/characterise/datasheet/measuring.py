@@ -13,6 +13,7 @@ import numpy as np
 from cosim.characterise.datasheet.circuit import (
     analysis_line,
     bench_netlist,
+    block_condition,
     circuit_text,
     code_of,
 )
@@ -93,21 +94,10 @@ def measure_task(sheet: Datasheet, task: Task) -> Outcome:
 
 
 def _of_block(sheet: Datasheet, bench: Bench, task: Task) -> dict[str, float]:
-    """By a bench class of `cosim bench`; conditions are corner, temperature and supply."""
-    from cosim.characterise.benches import find_bench
-    from cosim.characterise.sheet import Condition
+    """By a bench class of `cosim bench`."""
     from cosim.characterise.sheets import measure
-    from cosim.circuits.fidelity import Fidelity
 
-    known = find_bench(bench.block, bench.fidelity or None)
-    where = Condition(
-        corner=str(task.point.get("corner", "typical")),
-        temperature_celsius=float(task.point.get("temperature", 27.0)),
-        supply_volt=float(task.point.get("supply", 3.3)),
-        fidelity=Fidelity(bench.fidelity) if bench.fidelity else known.fidelities[-1],
-        seed=task.seed,
-        process=sheet.process or "gf180mcu",
-    )
+    where = block_condition(sheet, bench, task.point)
     values = measure(bench.block, where).values
     asked = {name: sheet.parameters[name] for name in task.parameters}
     for name, parameter in asked.items():
