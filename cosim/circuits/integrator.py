@@ -32,6 +32,9 @@ HOLD_SECOND = 50e-9
 RUN_EARLY_SECOND = 15e-9
 """Before that, the middle of a run switch's edge, if it is of transistors: their feedthrough moves
 the output by 0.5 to 2 mV until the edge ends, and by 0.1 mV for some 50 ns."""
+RING_SECOND = 15e-9
+"""From the end of a run switch's edge to where the integrators have rung for half a period: by some
+40 uV, until 50 ns, if switches and op-amps are of transistors."""
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ SMALL = {
 
 TRANSISTORS = {
     Preset.DRAFT: Accuracy(Tolerances(1e-3, 1e-5, 1e-10, trtol=100.0), 500e-9),
-    Preset.STANDARD: Accuracy(Tolerances(5e-5, 1e-6, 1e-11, trtol=100.0), 200e-9),
+    Preset.STANDARD: Accuracy(Tolerances(3e-5, 1e-6, 1e-11, trtol=170.0), 200e-9),
     Preset.REFERENCE: Accuracy(Tolerances(1e-6, 1e-9, 1e-14), 10e-9),
 }
 """Of score networks of transistors."""

@@ -1,5 +1,6 @@
 """The closed loop: against a float64 reference, and against plain `ngspice -b`."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,11 @@ def test_noise_of_transistors_has_short_steps_in_place_of_breakpoints(updates: i
     )
     assert "Vnoise_0 noise_0 analog_ground PWL(" in str(coupled.netlist)
     assert "Bnoise_0 noise_0 analog_ground v=pwl(time," in str(whole.netlist)
+    for plan, corners in ((coupled, 3), (whole, 5)):  # of the run switch, for steps as wide
+        (pairs,) = re.findall(r"^Vrun run 0 PWL\(([^)]*)\)", str(plan.netlist), re.M)
+        time_second = np.array(pairs.replace("\n+", " ").split(), dtype=float)[::2]
+        assert len(time_second) == corners
+        assert (np.diff(time_second) > 1e-9).all()
     hold = 20e-6 / updates
     steps = [plan.netlist.transient.step_second for plan in (coupled, whole, given, converted)]
     np.testing.assert_allclose(steps, [50e-9, hold / 4, hold / 4, 200e-9])

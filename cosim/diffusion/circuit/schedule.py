@@ -9,6 +9,7 @@ from PySpice.Spice.Netlist import Circuit
 from cosim.circuits.dac import Converters, hold_centres
 from cosim.circuits.integrator import (
     HOLD_SECOND,
+    RING_SECOND,
     SWITCH_EDGE_SECOND,
 )
 from cosim.circuits.noise import TransientNoise, WienerNoise, add_held_noise
@@ -67,7 +68,9 @@ class Schedule:
         converters: hold beta and the noise's draws; None for exact waveforms.
         deviation: by t [n], of the noise that the network's output is divided by; None where it is
             the score itself.
-        breakpoints: whether ngspice has a point at each corner of held noise.
+        wide_steps: whether ngspice's steps are far longer than the switches' edges. Then held noise
+            has no breakpoints, each of which costs several points, and the run switch has two more:
+            where it has toggled, and where the integrators ring from that.
         run_early_second: before tau = 0, when the run switches close.
         late_second: what multiplies a score in the netlist is as late as its layers are.
     """
@@ -78,7 +81,7 @@ class Schedule:
     beta_end: float
     converters: Converters | None
     deviation: Callable[[np.ndarray], np.ndarray] | None = None
-    breakpoints: bool = True
+    wide_steps: bool = False
     run_early_second: float = 0.0
     late_second: float = 0.0
 
@@ -104,11 +107,16 @@ class Schedule:
         begin, high = scaling.precharge_second, scaling.supply_volt
         edge = SWITCH_EDGE_SECOND / 2
         release, close = begin - HOLD_SECOND, begin - self.run_early_second
-        for node, time, volt in (
-            ("precharge", [0.0, release - edge, release + edge], [high, high, 0.0]),
-            ("run", [0.0, close - edge, close + edge], [0.0, 0.0, high]),
+        closing = [(close - edge, 0.0), (close + edge, high)]
+        if self.wide_steps:
+            rings = (close + edge + RING_SECOND, high)
+            closing = [closing[0], (close, high / 2), closing[1], rings]
+        for node, corners in (
+            ("precharge", [(0.0, high), (release - edge, high), (release + edge, 0.0)]),
+            ("run", [(0.0, 0.0), *closing]),
         ):
-            piecewise_linear(circuit, node, circuit.gnd, np.array(time), np.array(volt))
+            time, volt = np.array(corners).T
+            piecewise_linear(circuit, node, circuit.gnd, time, volt)
         if self.converters is not None:
             self._add_converters(circuit, self.converters, noise)
         else:
@@ -145,7 +153,7 @@ class Schedule:
             for index in range(self.states):
                 draws = noise.draws[:, index]
                 add_held_noise(
-                    circuit, noise_node(index), "analog_ground", draws, scaling, self.breakpoints
+                    circuit, noise_node(index), "analog_ground", draws, scaling, not self.wide_steps
                 )
             return
         hold = scaling.solve_second / noise.updates

@@ -220,7 +220,7 @@ class Solver:
     def _schedule(self) -> Schedule:
         return Schedule(
             self.states, self.scaling, self.beta_start, self.beta_end, self.converters,
-            self.deviation, not self.rises, self.run_early_second, self.lags.layers_second,
+            self.deviation, self.rises, self.run_early_second, self.lags.layers_second,
         )  # fmt: skip
 
     def _inputs(
