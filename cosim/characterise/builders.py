@@ -37,6 +37,9 @@ from cosim.circuits.transimpedance import (
     FIRST_SWING_VOLT,
     IdealTransimpedance,
     OpAmpTransimpedance,
+    column_spec,
+    column_units,
+    loads,
 )
 from cosim.circuits.voltage_reference import VoltageReferenceSpec
 from cosim.engine.library import find_library, probe
@@ -100,14 +103,20 @@ def transimpedance_bench(condition: Condition, process: Process, simulator: Simu
     if condition.fidelity is Fidelity.IDEAL:
         stage = IdealTransimpedance("transimpedance", TRANSIMPEDANCE_OHM)
     else:
-        spec = replace(COLUMN_OP_AMP, supply_volt=supply)
-        device = op_amp(condition.fidelity, spec, process, "op_amp_column")
+        fidelity, real = condition.fidelity, condition.fidelity is Fidelity.TRANSISTOR
         first = FIRST_SWING_VOLT / (2 * COMMON_VOLT * LINE_SIEMENS)
-        line = LINE_SIEMENS if condition.fidelity is Fidelity.TRANSISTOR else 0.0
+        specs = {"op_amp_column": replace(COLUMN_OP_AMP, supply_volt=supply)}
+        if real:
+            seen = loads(TRANSIMPEDANCE_OHM, first, LINE_SIEMENS)
+            needed = [column_units(*load) for load in seen]
+            specs = {f"op_amp_column_{units}": column_spec(units, supply) for units in needed}
+        op_amps = [op_amp(fidelity, spec, process, name) for name, spec in specs.items()]
         stage = OpAmpTransimpedance(
-            "transimpedance", TRANSIMPEDANCE_OHM, first, device, line_siemens=line
-        )
-        stage.subcircuit(device)
+            "transimpedance", TRANSIMPEDANCE_OHM, first, (op_amps[0], op_amps[-1]),
+            line_siemens=LINE_SIEMENS if real else 0.0,
+        )  # fmt: skip
+        for device in op_amps:
+            stage.subcircuit(device)
     return TransimpedanceBench(stage, process, supply, simulator.analyse)
 
 

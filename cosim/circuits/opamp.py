@@ -84,6 +84,11 @@ def output_units(spec: OpAmpSpec) -> int:
     return math.ceil(wanted / mirror_transconductance)
 
 
+def units_ratio(units: int) -> float:
+    """The `output_transconductance_ratio` of so many units, in the middle of those that give it."""
+    return (units - 0.5) * MIRROR_GM_OVER_ID / PAIR_GM_OVER_ID
+
+
 def output_transconductance(spec: OpAmpSpec) -> float:
     """gm of the output transistor in siemens."""
     return output_units(spec) * MIRROR_GM_OVER_ID * pair_current(spec)

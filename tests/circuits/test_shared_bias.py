@@ -1,5 +1,6 @@
 """Op-amps that share a bias are those that have one of their own."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -60,5 +61,8 @@ def test_a_score_network_has_one_bias_of_each_kind() -> None:
     for name, lines in (("bias_column", ["bias"]), ("bias_relu", BIAS_LINES)):
         nodes = " ".join(f"{name}_{line}" for line in lines)
         assert text.count(f"X{name} {nodes} vdd vss {name}\n") == 1
-    for name, nodes in (("op_amp_column", ["bias"]), ("op_amp_relu", folded_cascode.BIAS_LINES)):
+    columns = set(re.findall(r"^\.subckt (op_amp_column_\d+) ", text, flags=re.M))
+    assert len(columns) > 4  # by the units of their outputs: `column_units`
+    kinds = {name: ["bias"] for name in columns} | {"op_amp_relu": folded_cascode.BIAS_LINES}
+    for name, nodes in kinds.items():
         assert f".subckt {name} {' '.join([*opamp.NODES, *nodes])}\n" in text

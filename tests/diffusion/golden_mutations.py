@@ -41,7 +41,10 @@ DEVICES: dict[str, dict[str, str]] = {
         "op_amp_rectifier": "bias tail pair_minus mirror output source",
         "relu_diode": "forward clamp",
     },
-    "transimpedance": {"op_amp_column_transistor": "bias tail pair_minus mirror output source"},
+    "transimpedance": {
+        "op_amp_column_8_transistor": "bias tail pair_minus mirror output source",
+        "op_amp_column_5_transistor": "bias tail pair_plus load output source",
+    },
     "multiplier": {
         "op_amp_difference": "bias tail pair_plus load output source",
         "multiplier_gilbert": "bias tail_plus pair_plus tail_minus pair_minus quad_a_plus "
@@ -77,9 +80,11 @@ VALUES: dict[str, str] = {
     "relu_clamped/Crow Rrow",
     "relu_diode": "op_amp_rectifier/Rbias op_amp_rectifier/Cmiller op_amp_rectifier/Rnulling "
     "relu_diode/Rinverter_in relu_diode/Rrectifier_feedback relu_diode/Crow Rrow",
-    "transimpedance": "op_amp_column_transistor/Rbias op_amp_column_transistor/Cmiller "
-    "op_amp_column_transistor/Rnulling transimpedance/Rfeedback_first "
-    "transimpedance/Rfeedback_second transimpedance/Rtransfer Rplus Cplus Cminus",
+    "transimpedance": "op_amp_column_8_transistor/Rbias op_amp_column_8_transistor/Cmiller "
+    "op_amp_column_8_transistor/Rnulling op_amp_column_5_transistor/Rbias "
+    "op_amp_column_5_transistor/Cmiller op_amp_column_5_transistor/Rnulling "
+    "transimpedance/Rfeedback_first transimpedance/Rfeedback_second transimpedance/Rtransfer "
+    "Rplus Cplus Cminus",
     "multiplier": "op_amp_difference/Rbias op_amp_difference/Cmiller op_amp_difference/Rnulling "
     "multiplier_gilbert/Rbias multiplier_gilbert/Rdegeneration multiplier_gilbert/Rdivider_a "
     "multiplier_gilbert/Rload_plus multiplier_gilbert/Rdifference_load_minus "
@@ -117,7 +122,7 @@ def _special() -> Iterator[Mutation]:
     yield Mutation("relu", "output's wire open", opened("relu_clamped/Xpass", 1))
     yield Mutation("relu_diode", "Miller x3", scaled("op_amp_rectifier/Cmiller", 3))
     yield Mutation("relu_diode", "clamp's wire open", opened("relu_diode/Xclamp", 1))
-    column = "op_amp_column_transistor"
+    column = "op_amp_column_8_transistor"
     yield Mutation("transimpedance", "pair W +1 %", scaled(f"{column}/Xpair_plus", 1.01, "w"))
     yield Mutation("transimpedance", "Miller x3", scaled(f"{column}/Cmiller", 3))
     yield Mutation("transimpedance", "lines swapped", swapped("Xdevice", 1, 2))

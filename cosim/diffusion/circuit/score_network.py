@@ -7,6 +7,7 @@ The output node carries the raw output, before the network's output gain.
 Source: fact sheet, section 3.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,7 +23,7 @@ from cosim.circuits.dac import (
 )
 from cosim.circuits.fidelity import Fidelity
 from cosim.circuits.offset import NO_OFFSETS, InputOffsets
-from cosim.circuits.opamp import BiasedOpAmp, OpAmpBias, op_amp
+from cosim.circuits.opamp import BiasedOpAmp, OpAmpBias, op_amp, output_units
 from cosim.circuits.relu import BiasedRelu, IdealRelu, ReluBias, ReluSpec, relu
 from cosim.circuits.row_driver import IdealRowDriver, OpAmpRowDriver
 from cosim.circuits.rram import ReadOnlyCell
@@ -31,7 +32,10 @@ from cosim.circuits.transimpedance import (
     FIRST_SWING_VOLT,
     IdealTransimpedance,
     OpAmpTransimpedance,
+    column_spec,
+    column_units,
     first_resistance,
+    loads,
 )
 from cosim.diffusion.circuit.mapping import MappedLayer, MappedNetwork
 from cosim.diffusion.fidelities import BlockFidelities
@@ -40,6 +44,7 @@ from cosim.errors import NetlistError
 from cosim.netlist.netlist import comment, quantity
 from cosim.process.process import Process
 
+DRIVER_UNITS = output_units(COLUMN_OP_AMP)
 ACTIVATION_VOLT = 0.3
 """Usual drive of an array row, three units: sets the swing of a column's first op-amp."""
 
@@ -49,7 +54,8 @@ class ScoreBlocks:
     """What a score network is made of.
 
     Attributes:
-        column_op_amp: of the transimpedance stages; None for ideal stages.
+        column_op_amp: of the transimpedance stages and row drivers, by the units of its output;
+            None for ideal stages.
         converters: hold the time embedding; None for continuous waveforms.
         column_bias, relu_bias: that all op-amps of transistors share, those of columns and row
             drivers, and those of ReLUs.
@@ -59,19 +65,27 @@ class ScoreBlocks:
     driver: SubCircuit
     relu: SubCircuit
     cell: Cell
-    column_op_amp: SubCircuit | None
+    column_op_amp: Callable[[int], SubCircuit] | None
     converters: Converters | None = None
     column_bias: SubCircuit | None = None
     relu_bias: SubCircuit | None = None
     offsets: InputOffsets = NO_OFFSETS
+
+    def column_op_amps(self, layer: MappedLayer) -> list[SubCircuit]:
+        """The first and the second of a layer's transimpedance stages; none if they are ideal."""
+        if self.column_op_amp is None:
+            return []
+        seen = loads(1.0 / layer.siemens_per_weight, first_ohm(layer), usual_line(layer))
+        return [self.column_op_amp(column_units(*load)) for load in seen]
 
     def stage(self, name: str, layer: MappedLayer) -> SubCircuit:
         """The transimpedance stage of a layer's columns."""
         transimpedance = 1.0 / layer.siemens_per_weight
         if self.column_op_amp is None:
             return IdealTransimpedance(name, transimpedance)
+        first, second = self.column_op_amps(layer)
         return OpAmpTransimpedance(
-            name, transimpedance, first_ohm(layer), self.column_op_amp, self.offsets,
+            name, transimpedance, first_ohm(layer), (first, second), self.offsets,
             0.0 if self.column_bias is None else usual_line(layer),
         )  # fmt: skip
 
@@ -100,7 +114,7 @@ def score_blocks(
     column, column_bias = _column_op_amp(fidelity.transimpedance, supply_volt, process)
     rectifier, relu_bias = _relu(fidelity.relu, supply_volt, process)
     return ScoreBlocks(
-        driver=IdealRowDriver() if column is None else OpAmpRowDriver(column),
+        driver=IdealRowDriver() if column is None else OpAmpRowDriver(column(DRIVER_UNITS)),
         relu=rectifier,
         cell=Cell1T1R(ReadOnlyCell("programmed"), process.ACCESS)
         if process is not None and fidelity.cell.needs_process
@@ -115,15 +129,21 @@ def score_blocks(
 
 def _column_op_amp(
     fidelity: Fidelity, supply_volt: float, process: Process | None
-) -> tuple[SubCircuit | None, SubCircuit | None]:
-    """Of columns and row drivers, and the bias that all share."""
+) -> tuple[Callable[[int], SubCircuit] | None, SubCircuit | None]:
+    """Of columns and row drivers by the units of its output, and the bias that all share. Macro
+    models are all of one, a row driver's.
+    """
     spec, name = replace(COLUMN_OP_AMP, supply_volt=supply_volt), "op_amp_column"
     if fidelity is Fidelity.IDEAL:
         return None, None
     if fidelity is not Fidelity.TRANSISTOR:
-        return op_amp(fidelity, spec, process, name), None
+        model = op_amp(fidelity, spec, process, name)
+        return lambda units: model, None
     assert process is not None
-    return BiasedOpAmp(name, spec, process), OpAmpBias("bias_column", spec, process)
+    return (
+        lambda units: BiasedOpAmp(f"{name}_{units}", column_spec(units, supply_volt), process),
+        OpAmpBias("bias_column", spec, process),
+    )
 
 
 def _relu(
@@ -179,9 +199,10 @@ class ScoreNetworkCircuit(SubCircuit):
             *("analog_ground", "vdd", "vss"),
             *(["word_line"] if self.has_word_line else []),
         )
-        for block in (blocks.column_op_amp, blocks.driver, blocks.relu):
-            if block is not None:
-                self.subcircuit(block)
+        if blocks.column_op_amp is not None:
+            self.subcircuit(blocks.column_op_amp(DRIVER_UNITS))
+        for block in (blocks.driver, blocks.relu):
+            self.subcircuit(block)
         supplies = ("analog_ground", "vdd", "vss")
         of_column = (*supplies, *self._add_bias(blocks.column_bias))
         of_relu = (*supplies, *self._add_bias(blocks.relu_bias))
@@ -248,8 +269,8 @@ class ScoreNetworkCircuit(SubCircuit):
         else:
             places = (f"{name}_{column}_of_{self.name}" for column in range(layer.outputs))
             stages = [blocks.stage(place, layer) for place in places]
-        for stage in stages:
-            self.subcircuit(stage)
+        for block in (*blocks.column_op_amps(layer), *stages):
+            self.subcircuit(block)
         names = [str(stage.name) for stage in stages]
         return names * (layer.outputs // len(names))
 
