@@ -107,7 +107,7 @@ def test_transimpedance(fidelity: Fidelity) -> None:
     assert stage.values["transimpedance_ohm"] == pytest.approx(TRANSIMPEDANCE_OHM, rel=0.005)
     assert abs(stage.values["offset_volt"]) < 3e-3
     if fidelity is Fidelity.TRANSISTOR:  # without more feedback for the finite gain 1.3 mV, 0.14 %
-        assert abs(stage.values["offset_volt"]) < 0.3e-3
+        assert abs(stage.values["offset_volt"]) < 0.2e-3  # for the gain at rest 0.24 mV
         assert stage.values["transimpedance_ohm"] == pytest.approx(TRANSIMPEDANCE_OHM, rel=5e-4)
     if fidelity is Fidelity.IDEAL:
         return

@@ -65,6 +65,7 @@ def test_units_are_the_fewest_that_do() -> None:
     # A small noise gain has gain enough with one unit, which could not drive the swing.
     drive_volt = pair_current(COLUMN_OP_AMP) * ohm
     assert column_units(0.01, ohm) == math.ceil(FIRST_SWING_VOLT / drive_volt) > 1
+    assert column_units(0.01, 10 * ohm) == 1
     # What no output could do has a row driver's.
     assert column_units(2 * GAIN_ERROR * COLUMN_GAIN, COLUMN_UNIT_OHM) == output_units(
         COLUMN_OP_AMP
