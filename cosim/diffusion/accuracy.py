@@ -46,7 +46,7 @@ TRANSISTORS = {
 }
 """Of score networks of transistors. With `abstol_ampere` of 1e-14, `reference` takes 2.7 iterations
 a point, not 2.6, and with noise 13, not 3; the solves are the same within 0.01 % of range, which is
-also what half the step and a tenth of `reltol` and `vntol_volt` change.
+also what a quarter of the step and a tenth of `reltol` and `vntol_volt` change.
 """
 
 TRANSISTORS_AND_NOISE = {
