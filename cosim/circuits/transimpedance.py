@@ -52,8 +52,8 @@ load adds to its n-channel transistor; of loads far below r_o."""
 GAIN_ERROR = 1.5e-3
 """N / A that a column's op-amp is sized for. The resistors make up for it, but not for how it
 varies: by -20 to +35 % of it from -40 to 125 C. Row drivers' outputs everywhere, 0.6e-3 to 1e-3,
-cost the ring's solver 20 mA and change its errors by less than 0.03 % of range at 27 C, 0.15 % at
--40 and 125 C."""
+cost the ring's solver 20 mA, and its error is 0.01 % of range less at 27 C, 0.04 % at -40 and
+125 C (medians of 20 starts)."""
 FIRST_SWING_VOLT = 0.6
 """Of a column's first op-amp."""
 
