@@ -77,8 +77,7 @@ def error_budget(workspace: Workspace) -> Finding:
     caption = (
         "Largest error of a solve against float64, in % of the range of its states, from the same "
         f"starts, by the blocks that are of transistors; lines to the worst start. All: "
-        f"{' and '.join(told)}, of {len(last)} starts; medians elsewhere: {'; '.join(away)}: over "
-        "temperature most is the multipliers' gain"
+        f"{' and '.join(told)}, of {len(last)} starts; medians elsewhere: {'; '.join(away)}"
     )
     return Finding(figure, rows, caption, [
         Beside("error of the circuit", "not given", "; ".join(told),
