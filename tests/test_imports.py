@@ -62,6 +62,7 @@ def imported(tmp_path: Path, *arguments: str) -> set[str]:
         (("-m", "cosim", "--version"), set()),
         (("-m", "cosim", "check", "divider.cir"), NETLIST),
         (("-m", "cosim", "simulate", "divider.cir"), NETLIST - {"networkx"}),
+        (("-c", "import cosim.characterise.datasheet.campaign"), NETLIST | {"h5py"}),
     ],
 )
 def test_a_command_imports_what_it_uses(

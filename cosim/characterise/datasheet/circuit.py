@@ -5,14 +5,9 @@ import json
 import re
 from collections.abc import Mapping
 from importlib.metadata import version
-from pathlib import Path
 
-from cosim.characterise.benches import find_bench
 from cosim.characterise.datasheet.file import Bench, Datasheet, Value
 from cosim.characterise.datasheet.tasks import Point, typical_point
-from cosim.characterise.sheet import Condition as BlockCondition
-from cosim.characterise.sheets import bench_netlists
-from cosim.circuits.fidelity import Fidelity
 from cosim.engine.library import find_library, probe
 from cosim.errors import ConfigurationError
 from cosim.netlist.circuit import Netlist
@@ -23,9 +18,6 @@ from cosim.process.process import find_process
 
 VARIANT = {"corner": str, "temperature": float, "seed": int}
 """What a netlist's variant takes beside its parameters."""
-
-MODEL_FOLDER = Path("models")
-"""Of the transistor models, wherever they are installed."""
 
 _MEASURED = {"analysis", "measure", "meas", "function", "scale"}
 _PLACE = re.compile(r"\{\s*(\w+)\s*\}")
@@ -136,39 +128,23 @@ def fingerprints(sheet: Datasheet) -> dict[str, str]:
             for key, parameter in sheet.parameters.items()
             if parameter.bench == name
         }
-        read: tuple[str, ...] = ("",)
-        if measured and bench.block:
-            point = typical_point(sheet, next(iter(measured)))
-            where = block_condition(sheet, bench, point)
-            read = tuple(bench_netlists(bench.block, where, MODEL_FOLDER).values())
-        elif measured:
-            netlist = bench_netlist(
-                sheet, bench, circuit, typical_point(sheet, next(iter(measured)))
-            )
-            if not bench.blocks:  # what they drive floats without; `simulate` checks both together
-                netlist.require_sound()
-            read = (netlist.circuit, *netlist.trust_notes)  # as ngspice gets it
+        point = typical_point(sheet, next(iter(measured))) if measured else None
+        read = ("",) if point is None else _read(sheet, bench, circuit, point)
         said = json.dumps([common, bench.model_dump(mode="json"), measured, *read], sort_keys=True)
         found[name] = hashlib.sha256(said.encode()).hexdigest()
     return found
 
 
-def block_condition(sheet: Datasheet, bench: Bench, point: Point) -> BlockCondition:
-    """Where a block's bench is measured: its conditions are corner, temperature and supply.
+def _read(sheet: Datasheet, bench: Bench, circuit: str, point: Point) -> tuple[str, ...]:
+    """Netlists of a bench at a point, as ngspice gets them."""
+    if bench.block:
+        from cosim.characterise.datasheet.blocks import block_netlists
 
-    Raises:
-        ConfigurationError: there is no such bench, or not at that fidelity.
-    """
-    known = find_bench(bench.block, bench.fidelity or None)
-    seed = point.get("seed")
-    return BlockCondition(
-        corner=str(point.get("corner", "typical")),
-        temperature_celsius=float(point.get("temperature", 27.0)),
-        supply_volt=float(point.get("supply", 3.3)),
-        fidelity=Fidelity(bench.fidelity) if bench.fidelity else known.fidelities[-1],
-        seed=None if seed is None else int(seed),
-        process=sheet.process or "gf180mcu",
-    )
+        return block_netlists(sheet, bench, point)
+    netlist = bench_netlist(sheet, bench, circuit, point)
+    if not bench.blocks:  # what they drive floats without; `simulate` checks both together
+        netlist.require_sound()
+    return (netlist.circuit, *netlist.trust_notes)
 
 
 def trust_notes(sheet: Datasheet) -> tuple[str, ...]:

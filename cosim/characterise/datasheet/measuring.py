@@ -13,7 +13,6 @@ import numpy as np
 from cosim.characterise.datasheet.circuit import (
     analysis_line,
     bench_netlist,
-    block_condition,
     circuit_text,
     code_of,
 )
@@ -82,7 +81,9 @@ def measure_task(sheet: Datasheet, task: Task) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="cosim-") as folder:
         try:
             if bench.block:
-                found = _of_block(sheet, bench, task)
+                from cosim.characterise.datasheet.blocks import measure_block
+
+                found = measure_block(sheet, bench, task)
             else:
                 found, faults = _of_circuit(sheet, bench, task, Path(folder))
         except CosimError as error:
@@ -91,25 +92,6 @@ def measure_task(sheet: Datasheet, task: Task) -> Outcome:
         if not np.isfinite(value):
             faults[name] = f"It is {found.pop(name)}, which is no result."
     return Outcome(task.key, found, faults, time.perf_counter() - started)
-
-
-def _of_block(sheet: Datasheet, bench: Bench, task: Task) -> dict[str, float]:
-    """By a bench class of `cosim bench`."""
-    from cosim.characterise.sheets import measure
-
-    where = block_condition(sheet, bench, task.point)
-    values = measure(bench.block, where).values
-    asked = {name: sheet.parameters[name] for name in task.parameters}
-    for name, parameter in asked.items():
-        if parameter.measure not in values:
-            raise ConfigurationError(
-                f"Parameter '{name}': the bench '{bench.block}' has no '{parameter.measure}'. It "
-                f"has {', '.join(values)}."
-            )
-    return {
-        name: parameter.scale * float(values[parameter.measure])
-        for name, parameter in asked.items()
-    }
 
 
 def _of_circuit(
