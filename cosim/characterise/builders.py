@@ -38,8 +38,7 @@ from cosim.circuits.transimpedance import (
     IdealTransimpedance,
     OpAmpTransimpedance,
     column_spec,
-    column_units,
-    loads,
+    stage_units,
 )
 from cosim.circuits.voltage_reference import VoltageReferenceSpec
 from cosim.engine.library import find_library, probe
@@ -107,8 +106,7 @@ def transimpedance_bench(condition: Condition, process: Process, simulator: Simu
         first = FIRST_SWING_VOLT / (2 * COMMON_VOLT * LINE_SIEMENS)
         specs = {"op_amp_column": replace(COLUMN_OP_AMP, supply_volt=supply)}
         if real:
-            seen = loads(TRANSIMPEDANCE_OHM, first, LINE_SIEMENS)
-            needed = [column_units(*load) for load in seen]
+            needed = stage_units(TRANSIMPEDANCE_OHM, first, LINE_SIEMENS)
             specs = {f"op_amp_column_{units}": column_spec(units, supply) for units in needed}
         op_amps = [op_amp(fidelity, spec, process, name) for name, spec in specs.items()]
         stage = OpAmpTransimpedance(

@@ -116,6 +116,14 @@ def loads(
     return (first, first_ohm / 2), (second, transimpedance_ohm)
 
 
+def stage_units(
+    transimpedance_ohm: float, first_ohm: float, line_siemens: float
+) -> tuple[int, int]:
+    """`column_units` of the first and of the second op-amp."""
+    first, second = loads(transimpedance_ohm, first_ohm, line_siemens)
+    return column_units(*first), column_units(*second)
+
+
 def lag_second(
     op_amp: OpAmpSpec, transimpedance_ohm: float, first_ohm: float, line_siemens: float
 ) -> float:
@@ -147,7 +155,7 @@ class OpAmpTransimpedance(SubCircuit):
     Args:
         op_amps: the first and the second.
         line_siemens: of one line's usual cells: the feedback resistors make up for the finite gain
-            of op-amps of transistors of `column_units`; 0: they do not.
+            of op-amps of transistors of `stage_units`; 0: they do not.
     """
 
     def __init__(
@@ -162,7 +170,7 @@ class OpAmpTransimpedance(SubCircuit):
         errors = [0.0, 0.0]
         if line_siemens:
             seen = loads(transimpedance_ohm, first_ohm, line_siemens)
-            units = [column_units(*load) for load in seen]
+            units = stage_units(transimpedance_ohm, first_ohm, line_siemens)
             errors = [gain_error(*load, of) for load, of in zip(seen, units, strict=True)]
             errors[0] /= sinking(first_ohm / 2, units[0])
         lines = bias_lines(op_amps[0])

@@ -33,9 +33,8 @@ from cosim.circuits.transimpedance import (
     IdealTransimpedance,
     OpAmpTransimpedance,
     column_spec,
-    column_units,
     first_resistance,
-    loads,
+    stage_units,
 )
 from cosim.diffusion.circuit.mapping import MappedLayer, MappedNetwork
 from cosim.diffusion.fidelities import BlockFidelities
@@ -75,8 +74,8 @@ class ScoreBlocks:
         """The first and the second of a layer's transimpedance stages; none if they are ideal."""
         if self.column_op_amp is None:
             return []
-        seen = loads(1.0 / layer.siemens_per_weight, first_ohm(layer), usual_line(layer))
-        return [self.column_op_amp(column_units(*load)) for load in seen]
+        units = stage_units(1.0 / layer.siemens_per_weight, first_ohm(layer), usual_line(layer))
+        return [self.column_op_amp(number) for number in units]
 
     def stage(self, name: str, layer: MappedLayer) -> SubCircuit:
         """The transimpedance stage of a layer's columns."""
